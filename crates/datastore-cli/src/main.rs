@@ -1,0 +1,3 @@
+//! The program `datastore`.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The one entry for lint, test, bench, docs, peers and release checks.
+
+fn main() {}
