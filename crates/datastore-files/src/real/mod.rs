@@ -1,0 +1,64 @@
+//! The operating system's file systems.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+pub use unix::RealFs;
+
+#[cfg(not(unix))]
+mod portable;
+#[cfg(not(unix))]
+pub use portable::RealFs;
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Component, Path};
+
+/// Checks that a path consists of plain names.
+fn check_path(path: &Path) -> io::Result<()> {
+    let spelled_plainly = {
+        let text = path.as_os_str().as_encoded_bytes();
+        !text.is_empty()
+            && text
+                .split(|b| *b == b'/')
+                .all(|part| !part.is_empty() && part != b"." && part != b"..")
+    };
+    if spelled_plainly && path.components().all(|c| matches!(c, Component::Normal(_))) {
+        Ok(())
+    } else {
+        Err(not_plain())
+    }
+}
+
+/// Checks that a name is one plain component.
+fn check_name(name: &OsStr) -> io::Result<()> {
+    if name.as_encoded_bytes().contains(&b'/') {
+        return Err(not_plain());
+    }
+    check_path(Path::new(name))
+}
+
+fn not_plain() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "not a relative path of plain names",
+    )
+}
+
+/// Creates a folder and its missing parents by `create`, which makes one whose parent exists.
+fn create_with_parents(path: &Path, create: &dyn Fn(&Path) -> io::Result<()>) -> io::Result<()> {
+    let mut missing = Vec::new();
+    for parent in path.ancestors().skip(1) {
+        if parent.as_os_str().is_empty() || parent.exists() {
+            break;
+        }
+        missing.push(parent);
+    }
+    for parent in missing.into_iter().rev() {
+        match create(parent) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            other => other?,
+        }
+    }
+    create(path)
+}

@@ -1,0 +1,545 @@
+//! Unix: handles relative to handles. On Linux one `openat2` does a whole path; elsewhere a walk, name by name.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path};
+
+use rustix::fs::{
+    AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps,
+};
+use rustix::io::Errno;
+
+use super::{check_name, check_path, create_with_parents};
+use crate::fs::{
+    Dir, DirEntry, Entries, File, Fs, Instant, Kind, Links, LockMode, Metadata, Replace, SyncWhat,
+    Wait, link_error,
+};
+
+const DIR_FLAGS: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::CLOEXEC);
+/// Without `NONBLOCK`, opening a planted pipe would wait for its other end.
+const FILE_FLAGS: OFlags = OFlags::RDONLY
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY);
+const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
+const DIR_MODE: Mode = Mode::from_raw_mode(0o777);
+
+/// The operating system's file systems.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RealFs;
+
+impl RealFs {
+    /// The operating system's file systems.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self
+    }
+}
+
+fn dir_fd(dir: &Dir) -> io::Result<BorrowedFd<'_>> {
+    Ok(dir.inner::<OwnedFd>()?.as_fd())
+}
+
+fn file_fd(file: &File) -> io::Result<BorrowedFd<'_>> {
+    Ok(file.inner::<OwnedFd>()?.as_fd())
+}
+
+impl Fs for RealFs {
+    fn create_root(&self, path: &Path) -> io::Result<()> {
+        create_with_parents(path, &|one| {
+            rustix::fs::mkdir(one, DIR_MODE)?;
+            let parent = one
+                .parent()
+                .filter(|p| !p.as_os_str().is_empty())
+                .unwrap_or(Path::new("."));
+            Ok(rustix::fs::fsync(rustix::fs::open(
+                parent,
+                DIR_FLAGS,
+                Mode::empty(),
+            )?)?)
+        })
+    }
+
+    fn open_root(&self, path: &Path) -> io::Result<Dir> {
+        Ok(Dir::new(rustix::fs::open(path, DIR_FLAGS, Mode::empty())?))
+    }
+
+    fn instant(&self, dir: &Dir) -> Instant {
+        dir_fd(dir).map(instant::probe).unwrap_or_default()
+    }
+
+    fn open_dir(&self, at: &Dir, path: &Path, links: Links) -> io::Result<Dir> {
+        check_path(path)?;
+        let at = dir_fd(at)?;
+        if links == Links::Refuse {
+            return Ok(Dir::new(open_beneath(at, path, DIR_FLAGS, Wait::Yes)?));
+        }
+        let Some(name) = path.file_name() else {
+            return Err(super::not_plain());
+        };
+        match path.parent().filter(|p| !p.as_os_str().is_empty()) {
+            None => Ok(Dir::new(rustix::fs::openat(
+                at,
+                name,
+                DIR_FLAGS,
+                Mode::empty(),
+            )?)),
+            Some(parent) => {
+                let parent = open_beneath(at, parent, DIR_FLAGS, Wait::Yes)?;
+                Ok(Dir::new(rustix::fs::openat(
+                    parent,
+                    name,
+                    DIR_FLAGS,
+                    Mode::empty(),
+                )?))
+            }
+        }
+    }
+
+    fn create_dir(&self, at: &Dir, name: &OsStr) -> io::Result<()> {
+        check_name(name)?;
+        Ok(rustix::fs::mkdirat(dir_fd(at)?, name, DIR_MODE)?)
+    }
+
+    fn remove_dir(&self, at: &Dir, name: &OsStr) -> io::Result<()> {
+        check_name(name)?;
+        Ok(
+            rustix::fs::unlinkat(dir_fd(at)?, name, AtFlags::REMOVEDIR).map_err(
+                |errno| match errno {
+                    Errno::EXIST => Errno::NOTEMPTY,
+                    other => other,
+                },
+            )?,
+        )
+    }
+
+    fn read_dir(&self, dir: &Dir) -> io::Result<Entries> {
+        let reader = rustix::fs::Dir::read_from(dir_fd(dir)?)?;
+        Ok(Box::new(RealEntries {
+            reader,
+            dir: dir.clone(),
+        }))
+    }
+
+    fn sync_dir(&self, dir: &Dir) -> io::Result<()> {
+        Ok(rustix::fs::fsync(dir_fd(dir)?)?)
+    }
+
+    fn open_file(&self, at: &Dir, path: &Path, wait: Wait) -> io::Result<File> {
+        check_path(path)?;
+        Ok(File::new(open_beneath(
+            dir_fd(at)?,
+            path,
+            FILE_FLAGS,
+            wait,
+        )?))
+    }
+
+    fn create_file(&self, at: &Dir, name: &OsStr) -> io::Result<File> {
+        check_name(name)?;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        Ok(File::new(rustix::fs::openat(
+            dir_fd(at)?,
+            name,
+            flags,
+            FILE_MODE,
+        )?))
+    }
+
+    fn read_at(
+        &self,
+        file: &File,
+        buffer: &mut [u8],
+        offset: u64,
+        wait: Wait,
+    ) -> io::Result<usize> {
+        let fd = file_fd(file)?;
+        loop {
+            let result = match wait {
+                Wait::Yes => rustix::io::pread(fd, &mut *buffer, offset),
+                Wait::No => instant::read(fd, buffer, offset),
+            };
+            match result {
+                Err(Errno::INTR) => {}
+                Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) if wait == Wait::No => {
+                    return Err(io::ErrorKind::Unsupported.into());
+                }
+                other => return Ok(other?),
+            }
+        }
+    }
+
+    fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        loop {
+            match rustix::io::pwrite(file_fd(file)?, bytes, offset) {
+                Err(Errno::INTR) => {}
+                Ok(0) if !bytes.is_empty() => return Err(io::ErrorKind::WriteZero.into()),
+                other => return Ok(other?),
+            }
+        }
+    }
+
+    fn start_sync(&self, file: &File) {
+        // The advice makes Linux start writing dirty pages at once; its other effect, dropping clean ones, has nothing to do yet.
+        #[cfg(target_os = "linux")]
+        if let Ok(fd) = file_fd(file) {
+            let _ = rustix::fs::fadvise(fd, 0, None, rustix::fs::Advice::DontNeed);
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = file;
+    }
+
+    fn sync_file(&self, file: &File, what: SyncWhat) -> io::Result<()> {
+        let fd = file_fd(file)?;
+        #[cfg(target_vendor = "apple")]
+        {
+            // There, fsync leaves the data in the drive's own cache.
+            let _ = what;
+            Ok(rustix::fs::fcntl_fullfsync(fd)?)
+        }
+        #[cfg(not(target_vendor = "apple"))]
+        match what {
+            SyncWhat::Data => Ok(rustix::fs::fdatasync(fd)?),
+            SyncWhat::All => Ok(rustix::fs::fsync(fd)?),
+        }
+    }
+
+    fn set_modified(&self, file: &File, nanos: u64) -> io::Result<()> {
+        let invalid = |_| io::Error::from(io::ErrorKind::InvalidInput);
+        let time = Timespec {
+            tv_sec: (nanos / NANOS).try_into().map_err(invalid)?,
+            tv_nsec: (nanos % NANOS).try_into().map_err(invalid)?,
+        };
+        let access = Timespec {
+            tv_sec: 0,
+            tv_nsec: rustix::fs::UTIME_OMIT,
+        };
+        Ok(rustix::fs::futimens(
+            file_fd(file)?,
+            &Timestamps {
+                last_access: access,
+                last_modification: time,
+            },
+        )?)
+    }
+
+    fn file_metadata(&self, file: &File) -> io::Result<Metadata> {
+        Ok(metadata_of(&rustix::fs::fstat(file_fd(file)?)?))
+    }
+
+    fn metadata(&self, at: &Dir, path: &Path, wait: Wait) -> io::Result<Metadata> {
+        check_path(path)?;
+        let at = dir_fd(at)?;
+        let one_name = path.parent().is_none_or(|p| p.as_os_str().is_empty());
+        if one_name && wait == Wait::Yes {
+            return Ok(metadata_of(&rustix::fs::statat(
+                at,
+                path,
+                AtFlags::SYMLINK_NOFOLLOW,
+            )?));
+        }
+        stat_beneath(at, path, wait)
+    }
+
+    fn rename(&self, from: (&Dir, &OsStr), to: (&Dir, &OsStr), replace: Replace) -> io::Result<()> {
+        check_name(from.1)?;
+        check_name(to.1)?;
+        let (from_dir, to_dir) = (dir_fd(from.0)?, dir_fd(to.0)?);
+        if replace == Replace::Yes {
+            return Ok(rustix::fs::renameat(from_dir, from.1, to_dir, to.1)?);
+        }
+        match rename_new((from_dir, from.1), (to_dir, to.1)) {
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                // Not every file system knows such a rename; a second name for the file fails just as well if there is one.
+                rustix::fs::linkat(from_dir, from.1, to_dir, to.1, AtFlags::empty())?;
+                Ok(rustix::fs::unlinkat(from_dir, from.1, AtFlags::empty())?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    fn remove_file(&self, at: &Dir, name: &OsStr) -> io::Result<()> {
+        check_name(name)?;
+        Ok(rustix::fs::unlinkat(dir_fd(at)?, name, AtFlags::empty())?)
+    }
+
+    fn lock(&self, at: &Dir, name: &OsStr, mode: LockMode) -> io::Result<File> {
+        check_name(name)?;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(dir_fd(at)?, name, flags, FILE_MODE).map_err(link_of)?;
+        rustix::fs::flock(
+            &fd,
+            match mode {
+                LockMode::Exclusive => FlockOperation::NonBlockingLockExclusive,
+                LockMode::Shared => FlockOperation::NonBlockingLockShared,
+            },
+        )?;
+        Ok(File::new(fd))
+    }
+}
+
+struct RealEntries {
+    reader: rustix::fs::Dir,
+    dir: Dir,
+}
+
+impl Iterator for RealEntries {
+    type Item = io::Result<DirEntry>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let entry = match self.reader.next()? {
+                Ok(entry) => entry,
+                Err(errno) => return Some(Err(errno.into())),
+            };
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name == "." || name == ".." {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                // Some file systems do not tell while listing.
+                FileType::Unknown => match dir_fd(&self.dir).map(|fd| stat_name(fd, name)) {
+                    Ok(Err(Errno::NOENT)) => continue,
+                    Ok(Ok(stat)) => kind_of(FileType::from_raw_mode(stat.st_mode)),
+                    Ok(Err(errno)) => return Some(Err(errno.into())),
+                    Err(error) => return Some(Err(error)),
+                },
+                known => kind_of(known),
+            };
+            return Some(Ok(DirEntry {
+                name: OsString::from(name),
+                kind,
+            }));
+        }
+    }
+}
+
+const NANOS: u64 = 1_000_000_000;
+
+fn stat_name(at: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<Stat> {
+    rustix::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW)
+}
+
+fn kind_of(file_type: FileType) -> Kind {
+    match file_type {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Dir,
+        FileType::Symlink => Kind::Link,
+        _ => Kind::Other,
+    }
+}
+
+// The widths and signs of these fields differ between systems.
+#[allow(clippy::unnecessary_cast)]
+fn metadata_of(stat: &Stat) -> Metadata {
+    let seconds = u64::try_from(stat.st_mtime).unwrap_or(0);
+    Metadata {
+        kind: kind_of(FileType::from_raw_mode(stat.st_mode)),
+        len: u64::try_from(stat.st_size).unwrap_or(0),
+        allocated: u64::try_from(stat.st_blocks)
+            .unwrap_or(0)
+            .saturating_mul(512),
+        id: stat.st_ino as u64,
+        modified: seconds
+            .saturating_mul(NANOS)
+            .saturating_add(stat.st_mtime_nsec as u64),
+    }
+}
+
+fn link_of(errno: Errno) -> io::Error {
+    match errno {
+        Errno::LOOP => link_error(),
+        other => other.into(),
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+fn rename_new(
+    from: (BorrowedFd<'_>, &OsStr),
+    to: (BorrowedFd<'_>, &OsStr),
+) -> rustix::io::Result<()> {
+    rustix::fs::renameat_with(from.0, from.1, to.0, to.1, RenameFlags::NOREPLACE)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+fn rename_new(_: (BorrowedFd<'_>, &OsStr), _: (BorrowedFd<'_>, &OsStr)) -> rustix::io::Result<()> {
+    Err(Errno::NOSYS)
+}
+
+fn open_beneath(at: BorrowedFd<'_>, path: &Path, flags: OFlags, wait: Wait) -> io::Result<OwnedFd> {
+    match one_call::open(at, path, flags, wait) {
+        Some(result) => result.map_err(link_of),
+        None if wait == Wait::No => Err(io::ErrorKind::WouldBlock.into()),
+        None => walk(at, path, flags),
+    }
+}
+
+fn stat_beneath(at: BorrowedFd<'_>, path: &Path, wait: Wait) -> io::Result<Metadata> {
+    if let Some(result) = one_call::stat(at, path, wait) {
+        return result.map(|stat| metadata_of(&stat)).map_err(link_of);
+    }
+    if wait == Wait::No {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    let name = path.file_name().ok_or_else(super::not_plain)?;
+    match path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        None => Ok(metadata_of(&stat_name(at, name)?)),
+        Some(parent) => Ok(metadata_of(&stat_name(
+            walk(at, parent, DIR_FLAGS)?.as_fd(),
+            name,
+        )?)),
+    }
+}
+
+/// Opens a path name by name, none of them a link.
+fn walk(at: BorrowedFd<'_>, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+    let mut names = path.components().map(Component::as_os_str).peekable();
+    let mut current: Option<OwnedFd> = None;
+    while let Some(name) = names.next() {
+        let here = current.as_ref().map_or(at, |fd| fd.as_fd());
+        let wanted = if names.peek().is_none() {
+            flags
+        } else {
+            DIR_FLAGS
+        };
+        let opened = rustix::fs::openat(here, name, wanted | OFlags::NOFOLLOW, Mode::empty());
+        current = Some(match opened {
+            Ok(fd) => fd,
+            // For a link, systems say LOOP, MLINK or, when a folder was asked for, NOTDIR.
+            Err(errno) if matches!(errno, Errno::LOOP | Errno::MLINK | Errno::NOTDIR) => {
+                let link = stat_name(here, name)
+                    .is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Symlink);
+                return Err(if link { link_error() } else { errno.into() });
+            }
+            Err(errno) => return Err(errno.into()),
+        });
+    }
+    current.ok_or_else(super::not_plain)
+}
+
+/// A whole path in one call, where the kernel has one.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod one_call {
+    use super::{AsFd, BorrowedFd, Errno, Mode, OFlags, OwnedFd, Path, Stat, Wait};
+    use rustix::fs::{CWD, ResolveFlags};
+    use std::sync::OnceLock;
+
+    /// Kernels before 5.6, and sandboxes, refuse `openat2`.
+    fn supported() -> bool {
+        static SUPPORTED: OnceLock<bool> = OnceLock::new();
+        *SUPPORTED.get_or_init(|| {
+            rustix::fs::openat2(
+                CWD,
+                "/",
+                OFlags::PATH | OFlags::CLOEXEC,
+                Mode::empty(),
+                ResolveFlags::empty(),
+            )
+            .is_ok()
+        })
+    }
+
+    pub(super) fn open(
+        at: BorrowedFd<'_>,
+        path: &Path,
+        flags: OFlags,
+        wait: Wait,
+    ) -> Option<rustix::io::Result<OwnedFd>> {
+        if !supported() {
+            return None;
+        }
+        let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        if wait == Wait::No {
+            resolve |= ResolveFlags::CACHED;
+        }
+        loop {
+            match rustix::fs::openat2(at, path, flags, Mode::empty(), resolve) {
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) if wait == Wait::Yes => {}
+                other => return Some(other),
+            }
+        }
+    }
+
+    pub(super) fn stat(
+        at: BorrowedFd<'_>,
+        path: &Path,
+        wait: Wait,
+    ) -> Option<rustix::io::Result<Stat>> {
+        let opened = open(
+            at,
+            path,
+            OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+            wait,
+        )?;
+        Some(opened.and_then(|fd| rustix::fs::fstat(fd.as_fd())))
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod one_call {
+    use super::{BorrowedFd, OFlags, OwnedFd, Path, Stat, Wait};
+
+    pub(super) fn open(
+        _: BorrowedFd<'_>,
+        _: &Path,
+        _: OFlags,
+        _: Wait,
+    ) -> Option<rustix::io::Result<OwnedFd>> {
+        None
+    }
+
+    pub(super) fn stat(_: BorrowedFd<'_>, _: &Path, _: Wait) -> Option<rustix::io::Result<Stat>> {
+        None
+    }
+}
+
+/// Reads that answer from the caches or not at all.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod instant {
+    use super::{BorrowedFd, DIR_FLAGS, Errno, Instant, Path, Wait, one_call};
+    use rustix::io::ReadWriteFlags;
+    use std::io::IoSliceMut;
+
+    pub(super) fn read(
+        fd: BorrowedFd<'_>,
+        buffer: &mut [u8],
+        offset: u64,
+    ) -> rustix::io::Result<usize> {
+        rustix::io::preadv2(
+            fd,
+            &mut [IoSliceMut::new(buffer)],
+            offset,
+            ReadWriteFlags::NOWAIT,
+        )
+    }
+
+    /// Whether a file system reads without waiting shows only with a file of it, so that is left to the first read.
+    pub(super) fn probe(dir: BorrowedFd<'_>) -> Instant {
+        let lookup = match one_call::open(dir, Path::new("."), DIR_FLAGS, Wait::No) {
+            None => false,
+            Some(result) => !matches!(result, Err(Errno::INVAL | Errno::AGAIN)),
+        };
+        Instant {
+            lookup,
+            read: lookup,
+        }
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod instant {
+    use super::{BorrowedFd, Errno, Instant};
+
+    pub(super) fn read(_: BorrowedFd<'_>, _: &mut [u8], _: u64) -> rustix::io::Result<usize> {
+        Err(Errno::OPNOTSUPP)
+    }
+
+    pub(super) fn probe(_: BorrowedFd<'_>) -> Instant {
+        Instant::default()
+    }
+}

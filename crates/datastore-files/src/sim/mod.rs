@@ -1,0 +1,1 @@
+//! Simulated file systems for tests.
