@@ -1,13 +1,32 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod durable;
+mod error;
 mod fs;
+mod gate;
+mod group;
+mod hop;
+mod publish;
+mod read;
 mod real;
 #[cfg(feature = "sim")]
 pub mod sim;
+mod temp;
+mod tree;
+mod walk;
 
+pub use error::{Action, FileError, Reason, Result};
 pub use fs::{
     Dir, DirEntry, Entries, File, Fs, Instant, Kind, Links, LockMode, Metadata, Replace, SyncWhat,
     Wait, is_link, link_error,
 };
+pub use gate::{Gates, Pass};
+pub use group::GroupCommit;
+pub use hop::Blocking;
+pub use publish::{Change, Changed, Contents, Safety};
+pub use read::OpenFile;
 pub use real::RealFs;
+pub use temp::TempFile;
+pub use tree::{ReadError, Tree};
+pub use walk::{Step, Walk};

@@ -1,0 +1,272 @@
+//! What is known about the durability of files and folders.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use crate::error::{Action, FileError, Result};
+use crate::fs::{Links, SyncWhat, Wait};
+use crate::tree::{Tree, absent_is_none, lock};
+use crate::walk::Step;
+
+/// Beyond so many unsynced paths the next sync looks at the whole tree instead.
+const MAX_REMEMBERED: usize = 16 * 1024;
+
+/// What is known about the durability of files and folders of a tree. All paths are relative to its root.
+#[derive(Debug, Default)]
+pub(crate) struct Durable(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Folders whose own name is durable.
+    known: HashSet<PathBuf>,
+    unsynced: Unsynced,
+    /// Files whose sync failed. The kernel reports such a failure once and then forgets it; we do not.
+    failed: HashSet<PathBuf>,
+}
+
+#[derive(Debug, Default)]
+struct Unsynced {
+    files: HashSet<PathBuf>,
+    folders: HashSet<PathBuf>,
+    /// There were too many to remember.
+    everything: bool,
+}
+
+impl Unsynced {
+    fn check_size(&mut self) {
+        if self.files.len() + self.folders.len() > MAX_REMEMBERED {
+            *self = Self {
+                everything: true,
+                ..Self::default()
+            };
+        }
+    }
+}
+
+impl Durable {
+    /// A file was given its name, with contents that may not be durable.
+    pub(crate) fn file_changed(&self, path: &Path, contents_synced: bool) {
+        let mut state = lock(&self.0);
+        if !state.failed.is_empty() {
+            state.failed.remove(path);
+        }
+        let unsynced = &mut state.unsynced;
+        if unsynced.everything {
+            return;
+        }
+        if !contents_synced {
+            unsynced.files.insert(path.to_owned());
+        }
+        let folder = path.parent().unwrap_or(Path::new(""));
+        if !unsynced.folders.contains(folder) {
+            unsynced.folders.insert(folder.to_owned());
+        }
+        unsynced.check_size();
+    }
+
+    /// A name was created or removed in a folder.
+    pub(crate) fn folder_changed(&self, folder: &Path) {
+        let unsynced = &mut lock(&self.0).unsynced;
+        if !unsynced.everything {
+            unsynced.folders.insert(folder.to_owned());
+            unsynced.check_size();
+        }
+    }
+
+    /// A file was removed: there is nothing of it left to sync.
+    pub(crate) fn file_removed(&self, path: &Path) {
+        let mut state = lock(&self.0);
+        state.failed.remove(path);
+        state.unsynced.files.remove(path);
+        if !state.unsynced.everything {
+            state
+                .unsynced
+                .folders
+                .insert(path.parent().unwrap_or(Path::new("")).to_owned());
+            state.unsynced.check_size();
+        }
+    }
+
+    /// Syncing failed, so the file's durability is unknown until it is written again.
+    pub(crate) fn sync_failed(&self, path: &Path) {
+        lock(&self.0).failed.insert(path.to_owned());
+    }
+
+    /// Runs `remove` on a folder and forgets that its name is durable. Both happen under one lock, or a writer could
+    /// take a folder created right afterwards for the old one.
+    pub(crate) fn forget_folder(
+        &self,
+        folder: &Path,
+        remove: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut state = lock(&self.0);
+        if !state.known.contains(folder) {
+            drop(state);
+            return remove();
+        }
+        remove()?;
+        state.known.remove(folder);
+        Ok(())
+    }
+
+    fn knows(&self, folder: &Path) -> bool {
+        lock(&self.0).known.contains(folder)
+    }
+
+    fn learn(&self, folder: &Path) {
+        let known = &mut lock(&self.0).known;
+        if known.len() >= MAX_REMEMBERED {
+            known.clear();
+        }
+        known.insert(folder.to_owned());
+    }
+
+    fn first_failed(&self, wanted: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
+        lock(&self.0)
+            .failed
+            .iter()
+            .find(|path| wanted(path))
+            .cloned()
+    }
+
+    /// Takes what is to be synced; what is not wanted stays.
+    fn take(&self, wanted: &dyn Fn(&Path) -> bool) -> Unsynced {
+        let unsynced = &mut lock(&self.0).unsynced;
+        if unsynced.everything {
+            // Another part of the tree may still be unsynced, so this is only forgotten by a sync of everything.
+            return Unsynced {
+                everything: true,
+                ..Unsynced::default()
+            };
+        }
+        let (files, others) = std::mem::take(&mut unsynced.files)
+            .into_iter()
+            .partition(|path| wanted(path));
+        unsynced.files = others;
+        // Folders are few and shared by names that are wanted and names that are not.
+        Unsynced {
+            files,
+            folders: std::mem::take(&mut unsynced.folders),
+            everything: false,
+        }
+    }
+
+    fn forget_everything(&self) {
+        lock(&self.0).unsynced.everything = false;
+    }
+
+    fn put_back(&self, again: Unsynced) {
+        let unsynced = &mut lock(&self.0).unsynced;
+        if !unsynced.everything {
+            unsynced.files.extend(again.files);
+            unsynced.folders.extend(again.folders);
+            unsynced.check_size();
+        }
+    }
+}
+
+impl Tree {
+    /// Makes the files for which `wanted` is true, and the names of all files and folders, durable; those changed through
+    /// this tree before the call.
+    ///
+    /// # Errors
+    ///
+    /// The first failure. A file that failed once fails every later call that wants it, until it is written or removed.
+    pub fn sync(&self, wanted: &dyn Fn(&Path) -> bool) -> Result<()> {
+        let durable = &self.inner.durable;
+        let taken = durable.take(wanted);
+        let done = if taken.everything {
+            self.sync_everything()
+        } else {
+            self.sync_these(&taken)
+        };
+        if done.is_err() {
+            durable.put_back(taken);
+        }
+        done?;
+        match durable.first_failed(wanted) {
+            None => Ok(()),
+            Some(path) => Err(self.failed(Action::Sync, &path, io::Error::other(FAILED_BEFORE))),
+        }
+    }
+
+    fn sync_these(&self, taken: &Unsynced) -> Result<()> {
+        let mut outcome = Ok(());
+        for path in &taken.files {
+            outcome = outcome.and(self.sync_path(path));
+        }
+        for folder in &taken.folders {
+            outcome = outcome.and(self.sync_folder(folder));
+        }
+        outcome
+    }
+
+    fn sync_everything(&self) -> Result<()> {
+        self.inner.durable.forget_everything();
+        let mut walk = self.walk(Path::new(""), |_| true);
+        let mut outcome = self.sync_folder(Path::new(""));
+        while let Some(step) = walk.next(self) {
+            outcome = match step? {
+                Step::File(path) => outcome.and(self.sync_path(&path)),
+                Step::Folder(path) => outcome.and(self.sync_folder(&path)),
+                Step::Other(_) => outcome,
+            };
+        }
+        if outcome.is_err() {
+            lock(&self.inner.durable.0).unsynced.everything = true;
+        }
+        outcome
+    }
+
+    fn sync_path(&self, path: &Path) -> Result<()> {
+        let opened = self.inner.fs.open_file(&self.inner.root, path, Wait::Yes);
+        let Some(file) =
+            absent_is_none(opened.map_err(|error| self.failed(Action::Sync, path, error)))?
+        else {
+            return Ok(());
+        };
+        self.inner
+            .fs
+            .sync_file(&file, SyncWhat::Data)
+            .map_err(|error| {
+                self.inner.durable.sync_failed(path);
+                self.failed(Action::Sync, path, error)
+            })
+    }
+
+    /// Makes the names in a folder durable, and the folder's own and those above; a folder that is gone by now makes no
+    /// difference, as its removal is a change of the one above.
+    pub(crate) fn sync_folder(&self, folder: &Path) -> Result<()> {
+        let sync = |path: &Path| {
+            let fs = &self.inner.fs;
+            let opened = if path.as_os_str().is_empty() {
+                Ok(self.inner.root.clone())
+            } else {
+                fs.open_dir(&self.inner.root, path, Links::Refuse)
+            };
+            let synced = opened.and_then(|dir| fs.sync_dir(&dir));
+            absent_is_none(synced.map_err(|error| self.failed(Action::Sync, path, error)))
+                .map(|_| ())
+        };
+        sync(folder)?;
+        let mut child = folder;
+        while let Some(parent) = child.parent() {
+            if !self.inner.durable.knows(child) {
+                sync(parent)?;
+                self.inner.durable.learn(child);
+            }
+            child = parent;
+        }
+        Ok(())
+    }
+
+    /// Records that a file whose name could not be made durable counts as failed.
+    pub(crate) fn name_sync_failed(&self, path: &Path, error: &FileError) -> FileError {
+        self.inner.durable.sync_failed(path);
+        error.duplicate()
+    }
+}
+
+const FAILED_BEFORE: &str = "an earlier sync of this file failed; write it again";

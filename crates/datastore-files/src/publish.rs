@@ -1,0 +1,327 @@
+//! Changing files: written aside, synced if asked, moved to their place.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use crate::error::{Action, FileError, Reason, Result};
+use crate::fs::{Dir, Metadata, Replace};
+use crate::temp::TempFile;
+use crate::tree::{Tree, absent_is_none};
+
+/// How many files are synced as a group, all of them open meanwhile.
+const SYNC_GROUP: usize = 256;
+/// How often a write makes its folder again that others remove as empty at the same time.
+const FOLDER_RETRIES: usize = 100;
+
+/// A change of one file. The path is relative to the root.
+#[derive(Debug)]
+pub enum Change {
+    /// The file shall have these contents, whole or not at all.
+    Write {
+        /// Its path; missing folders are made.
+        path: PathBuf,
+        /// What it shall hold.
+        contents: Contents,
+        /// Whether it may replace a file that is there.
+        replace: Replace,
+    },
+    /// The file shall not be. Folders that this leaves empty are removed.
+    Remove {
+        /// Its path.
+        path: PathBuf,
+    },
+}
+
+/// What a file shall hold.
+#[derive(Debug)]
+pub enum Contents {
+    /// Bytes in memory.
+    Bytes(Bytes),
+    /// A temporary file of the same tree.
+    Temp(TempFile),
+}
+
+/// A change that took effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Changed {
+    /// Written: facts about the new file. Its time of change is unlike that of any other written by this process.
+    Written(Metadata),
+    /// Removed.
+    Removed,
+    /// There was nothing to remove.
+    WasAbsent,
+}
+
+/// What an acknowledged change withstands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Safety {
+    /// The death of the process.
+    Process,
+    /// Loss of power in so far as the file has its old or its new contents whole: they are synced before the rename.
+    Ordered,
+    /// Loss of power: the names are synced too.
+    Power,
+}
+
+/// The folder used last, so that neighbours share its handle.
+#[derive(Default)]
+struct LastFolder(Option<(PathBuf, Dir)>);
+
+impl Tree {
+    /// Applies changes one after another and gives each one's outcome, in order. Syncs are shared among all of them. Not atomic as a
+    /// whole: each change takes effect or fails by itself.
+    ///
+    /// After a failure with [`Action::Sync`] at [`Safety::Power`] the change may have taken effect, but counts as not durable until
+    /// the file is written again. After any other failure the file is as it was.
+    #[must_use]
+    pub fn apply(&self, changes: Vec<Change>, safety: Safety) -> Vec<Result<Changed>> {
+        let mut outcomes = Vec::with_capacity(changes.len());
+        if safety == Safety::Process {
+            let mut last = LastFolder::default();
+            let mut emptied = HashSet::new();
+            for change in changes {
+                outcomes.push(self.apply_now(change, &mut last, &mut emptied));
+            }
+            drop(last);
+            self.prune(emptied);
+            return outcomes;
+        }
+        let mut changes = changes.into_iter().peekable();
+        while changes.peek().is_some() {
+            let group: Vec<Change> = changes.by_ref().take(SYNC_GROUP).collect();
+            self.apply_synced(group, safety, &mut outcomes);
+        }
+        outcomes
+    }
+
+    /// Writes bytes to a temporary file and starts their way to the disk: so that a group that will be synced is written in
+    /// parallel. The result goes to [`apply`](Self::apply).
+    ///
+    /// # Errors
+    ///
+    /// What writing meets.
+    pub fn prepare(&self, bytes: &[u8]) -> Result<TempFile> {
+        let temp = self.fill(bytes)?;
+        temp.start_sync();
+        Ok(temp)
+    }
+
+    fn apply_now(
+        &self,
+        change: Change,
+        last: &mut LastFolder,
+        emptied: &mut HashSet<PathBuf>,
+    ) -> Result<Changed> {
+        match change {
+            Change::Write {
+                path,
+                contents,
+                replace,
+            } => {
+                let temp = self.temp_of(contents)?;
+                self.publish(temp, &path, replace, false, last)
+            }
+            Change::Remove { path } => self.remove(&path, last, emptied),
+        }
+    }
+
+    fn apply_synced(
+        &self,
+        group: Vec<Change>,
+        safety: Safety,
+        outcomes: &mut Vec<Result<Changed>>,
+    ) {
+        let ready = self.synced_temps(group);
+        let mut last = LastFolder::default();
+        let mut emptied = HashSet::new();
+        let mut touched = Vec::with_capacity(ready.len());
+        let first = outcomes.len();
+        for step in ready {
+            let (path, outcome) = match step {
+                Ready::Failed(path, error) => (path, Err(error)),
+                Ready::Remove(path) => {
+                    let outcome = self.remove(&path, &mut last, &mut emptied);
+                    (path, outcome)
+                }
+                Ready::Write(path, temp, replace) => {
+                    let outcome = self.publish(temp, &path, replace, true, &mut last);
+                    (path, outcome)
+                }
+            };
+            touched.push(path);
+            outcomes.push(outcome);
+        }
+        drop(last);
+        self.prune(emptied);
+        if safety == Safety::Power {
+            self.sync_names(&touched, outcomes.get_mut(first..).unwrap_or_default());
+        }
+    }
+
+    /// Writes the temporary files of a group, then syncs them: all are on their way to the disk before the first is waited for.
+    fn synced_temps(&self, group: Vec<Change>) -> Vec<Ready> {
+        let several = group.len() > 1;
+        let mut ready: Vec<Ready> = Vec::with_capacity(group.len());
+        for change in group {
+            ready.push(match change {
+                Change::Remove { path } => Ready::Remove(path),
+                Change::Write {
+                    path,
+                    contents,
+                    replace,
+                } => match self.temp_of(contents) {
+                    Ok(temp) => {
+                        if several {
+                            temp.start_sync();
+                        }
+                        Ready::Write(path, temp, replace)
+                    }
+                    Err(error) => Ready::Failed(path, error),
+                },
+            });
+        }
+        for step in &mut ready {
+            if let Ready::Write(path, temp, _) = step {
+                if let Err(error) = temp.sync() {
+                    *step = Ready::Failed(std::mem::take(path), error);
+                }
+            }
+        }
+        ready
+    }
+
+    /// Syncs the folders of changes that took effect, each once. A failure fails all changes of that folder.
+    fn sync_names(&self, touched: &[PathBuf], outcomes: &mut [Result<Changed>]) {
+        let folder_of = |path: &PathBuf| path.parent().unwrap_or(Path::new("")).to_owned();
+        let changed = touched
+            .iter()
+            .zip(outcomes.iter())
+            .filter(|(_, outcome)| outcome.is_ok());
+        let folders: HashSet<PathBuf> = changed.map(|(path, _)| folder_of(path)).collect();
+        for folder in folders {
+            let Err(error) = self.sync_nearest(&folder) else {
+                continue;
+            };
+            for (path, outcome) in touched.iter().zip(outcomes.iter_mut()) {
+                if outcome.is_ok() && folder_of(path) == folder {
+                    *outcome = Err(self.name_sync_failed(path, &error));
+                }
+            }
+        }
+    }
+
+    /// Syncs a folder, or the nearest one above it that was not removed as empty.
+    fn sync_nearest(&self, folder: &Path) -> Result<()> {
+        let mut current = folder;
+        while !current.as_os_str().is_empty() && absent_is_none(self.open_dir(current))?.is_none() {
+            current = current.parent().unwrap_or(Path::new(""));
+        }
+        self.sync_folder(current)
+    }
+
+    fn temp_of(&self, contents: Contents) -> Result<TempFile> {
+        match contents {
+            Contents::Bytes(bytes) => self.fill(&bytes),
+            Contents::Temp(temp) => Ok(temp),
+        }
+    }
+
+    fn fill(&self, bytes: &[u8]) -> Result<TempFile> {
+        let mut temp = self.temp_file()?;
+        temp.write_all(bytes)?;
+        Ok(temp)
+    }
+
+    fn publish(
+        &self,
+        mut temp: TempFile,
+        path: &Path,
+        replace: Replace,
+        synced: bool,
+        last: &mut LastFolder,
+    ) -> Result<Changed> {
+        let metadata = temp.stamp()?;
+        let (folder, name) = split(self, path)?;
+        let mut retries = FOLDER_RETRIES;
+        loop {
+            let dir = last.get(self, folder, true)?;
+            match temp.publish(&dir, name, replace) {
+                Ok(()) => break,
+                // Somebody removed the folder as empty between our opening it and the rename.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && retries > 0 => {
+                    retries -= 1;
+                    last.0 = None;
+                }
+                Err(error) => return Err(self.failed(Action::Rename, path, error)),
+            }
+        }
+        self.inner.durable.file_changed(path, synced);
+        Ok(Changed::Written(metadata))
+    }
+
+    fn remove(
+        &self,
+        path: &Path,
+        last: &mut LastFolder,
+        emptied: &mut HashSet<PathBuf>,
+    ) -> Result<Changed> {
+        let (folder, name) = split(self, path)?;
+        let Some(dir) = absent_is_none(last.get(self, folder, false))? else {
+            return Ok(Changed::WasAbsent);
+        };
+        match self.inner.fs.remove_file(&dir, name) {
+            Ok(()) => {}
+            Err(error) => {
+                let error = self.failed(Action::Remove, path, error);
+                return match error.reason() {
+                    Reason::NotFound => {
+                        last.0 = None;
+                        Ok(Changed::WasAbsent)
+                    }
+                    Reason::IsAFolder => Ok(Changed::WasAbsent),
+                    _ => Err(error),
+                };
+            }
+        }
+        self.inner.durable.file_removed(path);
+        if !folder.as_os_str().is_empty() && !emptied.contains(folder) {
+            emptied.insert(folder.to_owned());
+        }
+        Ok(Changed::Removed)
+    }
+}
+
+/// A change whose contents are on the disk.
+enum Ready {
+    Write(PathBuf, TempFile, Replace),
+    Remove(PathBuf),
+    Failed(PathBuf, FileError),
+}
+
+impl LastFolder {
+    fn get(&mut self, tree: &Tree, folder: &Path, create: bool) -> Result<Dir> {
+        if let Some((path, dir)) = &self.0 {
+            if path == folder {
+                return Ok(dir.clone());
+            }
+        }
+        let dir = if create {
+            tree.ensure_dir(folder)?
+        } else {
+            tree.open_dir(folder)?
+        };
+        self.0 = Some((folder.to_owned(), dir.clone()));
+        Ok(dir)
+    }
+}
+
+fn split<'p>(tree: &Tree, path: &'p Path) -> Result<(&'p Path, &'p std::ffi::OsStr)> {
+    match (path.parent(), path.file_name()) {
+        (Some(folder), Some(name)) => Ok((folder, name)),
+        _ => Err(tree.failed(Action::Rename, path, io::ErrorKind::InvalidInput.into())),
+    }
+}

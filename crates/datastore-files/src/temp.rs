@@ -1,0 +1,292 @@
+//! Temporary files: where they lie, whose they are, and how those of the dead are swept.
+
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::hash::BuildHasher;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use crate::error::{Action, Context, FileError, Result};
+use crate::fs::{Dir, File, Fs, Kind, LockMode, Metadata, Replace, SyncWhat, Wait};
+
+const LOCK_SUFFIX: &str = ".lock";
+
+/// A folder of temporary files, one owner among perhaps several.
+///
+/// Each owner has an id and holds a lock on the file `ID.lock` there for as long as it lives; its files are called
+/// `ID.NUMBER`. So a file whose owner's lock can be had belongs to nobody.
+pub(crate) struct TempArea {
+    fs: Arc<dyn Fs>,
+    dir: Dir,
+    path: PathBuf,
+    id: String,
+    next: AtomicU64,
+    lock: Option<File>,
+}
+
+impl fmt::Debug for TempArea {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TempArea")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TempArea {
+    /// Becomes an owner in the folder `dir`, whose path is told for messages.
+    pub(crate) fn open(fs: Arc<dyn Fs>, dir: Dir, path: PathBuf) -> Result<Self> {
+        let (id, lock) = loop {
+            let id = new_id();
+            let name = lock_name(&id);
+            let full = path.join(&name);
+            match fs.lock(&dir, &name, LockMode::Exclusive) {
+                Ok(lock) => {
+                    // Between its creation and its locking, a sweep may have taken the file for a dead one's.
+                    if fs.metadata(&dir, Path::new(&name), Wait::Yes).is_ok() {
+                        // For people who wonder whose it is.
+                        let _ =
+                            fs.write_at(&lock, format!("{}\n", std::process::id()).as_bytes(), 0);
+                        break (id, lock);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(FileError::new(Action::Lock, &full, error)),
+            }
+        };
+        Ok(Self {
+            fs,
+            dir,
+            path,
+            id,
+            next: AtomicU64::new(0),
+            lock: Some(lock),
+        })
+    }
+
+    /// Creates a temporary file. It is removed when dropped unless it was published.
+    pub(crate) fn create(self: &Arc<Self>) -> Result<TempFile> {
+        let name = OsString::from(format!(
+            "{}.{}",
+            self.id,
+            self.next.fetch_add(1, Ordering::Relaxed)
+        ));
+        let file = self.fs.create_file(&self.dir, &name);
+        let file =
+            file.map_err(|error| FileError::new(Action::Create, &self.path.join(&name), error))?;
+        Ok(TempFile {
+            area: Arc::clone(self),
+            name,
+            file,
+            len: 0,
+            published: false,
+        })
+    }
+
+    /// Removes the files of owners that are gone; gives their paths.
+    pub(crate) fn sweep(&self) -> Result<Vec<PathBuf>> {
+        sweep(
+            &*self.fs,
+            &self.dir,
+            &self.path,
+            Some(&self.id),
+            Remove::Yes,
+        )
+    }
+}
+
+impl Drop for TempArea {
+    fn drop(&mut self) {
+        // What cannot be removed is swept by the next owner.
+        let _ = self.fs.remove_file(&self.dir, &lock_name(&self.id));
+        self.lock = None;
+    }
+}
+
+/// Whether a sweep removes what it finds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Remove {
+    Yes,
+    No,
+}
+
+/// Finds temporary files whose owner is gone. Without removing, nothing is written, and so no lock is tried: the files
+/// of owners without a lock file are all that can be told.
+pub(crate) fn sweep(
+    fs: &dyn Fs,
+    dir: &Dir,
+    path: &Path,
+    own_id: Option<&str>,
+    remove: Remove,
+) -> Result<Vec<PathBuf>> {
+    let mut owners: HashMap<String, Vec<OsString>> = HashMap::new();
+    let mut locks: HashMap<String, OsString> = HashMap::new();
+    for entry in fs.read_dir(dir).during(Action::List, path)? {
+        let entry = entry.during(Action::List, path)?;
+        let Some((id, rest)) = entry.name.to_str().and_then(|name| name.split_once('.')) else {
+            continue;
+        };
+        if entry.kind != Kind::File || own_id == Some(id) {
+            continue;
+        }
+        if rest == &LOCK_SUFFIX[1..] {
+            locks.insert(id.to_owned(), entry.name);
+        } else if rest.bytes().all(|b| b.is_ascii_digit()) {
+            owners
+                .entry(id.to_owned())
+                .or_default()
+                .push(entry.name.clone());
+        }
+    }
+    for id in locks.keys() {
+        owners.entry(id.clone()).or_default();
+    }
+    let mut gone = Vec::new();
+    for (id, files) in owners {
+        let lock = match (locks.get(&id), remove) {
+            (Some(_), Remove::No) => continue,
+            (Some(name), Remove::Yes) => match fs.lock(dir, name, LockMode::Exclusive) {
+                Ok(lock) => Some((name, lock)),
+                // Alive, or not ours to judge.
+                Err(_) => continue,
+            },
+            (None, _) => None,
+        };
+        for name in files {
+            let swept = remove == Remove::No || fs.remove_file(dir, &name).is_ok();
+            if swept {
+                gone.push(path.join(&name));
+            }
+        }
+        if let Some((name, lock)) = lock {
+            let _ = fs.remove_file(dir, name);
+            drop(lock);
+        }
+    }
+    gone.sort_unstable();
+    Ok(gone)
+}
+
+fn lock_name(id: &str) -> OsString {
+    OsString::from(format!("{id}{LOCK_SUFFIX}"))
+}
+
+/// Process, time and chance: unique among the living, and checked by creating the lock file.
+fn new_id() -> String {
+    let nanos = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos());
+    let chance = RandomState::new().hash_one(nanos);
+    format!("{:x}-{chance:016x}", std::process::id())
+}
+
+/// A file that has no name of its own yet.
+pub struct TempFile {
+    area: Arc<TempArea>,
+    name: OsString,
+    file: File,
+    len: u64,
+    published: bool,
+}
+
+impl fmt::Debug for TempFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TempFile")
+            .field("name", &self.name)
+            .field("len", &self.len)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TempFile {
+    /// Appends all of `bytes`. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::NoSpace`](crate::Reason::NoSpace) and others; the file is of no use then.
+    pub fn write_all(&mut self, mut bytes: &[u8]) -> Result<()> {
+        while !bytes.is_empty() {
+            let written = match self.area.fs.write_at(&self.file, bytes, self.len) {
+                Ok(0) => Err(io::Error::from(io::ErrorKind::WriteZero)),
+                other => other,
+            };
+            let written = written.map_err(|error| self.failed(Action::Write, error))?;
+            // A writer that claims more than it was given has taken all of it.
+            bytes = bytes.get(written..).unwrap_or_default();
+            self.len += written as u64;
+        }
+        Ok(())
+    }
+
+    /// Length in bytes.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether nothing has been written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Hints that it will be synced.
+    pub(crate) fn start_sync(&self) {
+        self.area.fs.start_sync(&self.file);
+    }
+
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.area
+            .fs
+            .sync_file(&self.file, SyncWhat::Data)
+            .map_err(|error| self.failed(Action::Sync, error))
+    }
+
+    /// Gives it a time of change that no other file of this process has, and tells its facts.
+    pub(crate) fn stamp(&self) -> Result<Metadata> {
+        let stamped = self.area.fs.set_modified(&self.file, unique_nanos());
+        stamped.map_err(|error| self.failed(Action::Write, error))?;
+        self.area
+            .fs
+            .file_metadata(&self.file)
+            .map_err(|error| self.failed(Action::Inspect, error))
+    }
+
+    /// Moves it to its place.
+    pub(crate) fn publish(&mut self, dir: &Dir, name: &OsStr, replace: Replace) -> io::Result<()> {
+        self.area
+            .fs
+            .rename((&self.area.dir, &self.name), (dir, name), replace)?;
+        self.published = true;
+        Ok(())
+    }
+
+    fn failed(&self, action: Action, error: io::Error) -> FileError {
+        FileError::new(action, &self.area.path.join(&self.name), error)
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        if !self.published {
+            let _ = self.area.fs.remove_file(&self.area.dir, &self.name);
+        }
+    }
+}
+
+/// Nanoseconds since 1970, never the same twice in this process.
+fn unique_nanos() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    let now = u64::try_from(now.as_nanos()).unwrap_or(0);
+    let later = |last: u64| Some(now.max(last.saturating_add(1)));
+    match LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later) {
+        Ok(last) | Err(last) => now.max(last.saturating_add(1)),
+    }
+}

@@ -1,0 +1,343 @@
+//! A tree of files beneath one root.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use crate::durable::Durable;
+use crate::error::{Action, Context, FileError, Reason, Result};
+use crate::fs::{Dir, Entries, Fs, Instant, Links, Metadata, Wait};
+use crate::hop::Blocking;
+use crate::temp::{self, Remove, TempArea, TempFile};
+
+/// A tree of files beneath one root, with all that it takes to read and change them safely. Clones share it.
+///
+/// Paths given to its methods are relative to the root, as [`Fs`] wants them. Methods that are not `async` block.
+#[derive(Clone)]
+pub struct Tree {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) fs: Arc<dyn Fs>,
+    pub(crate) root: Dir,
+    /// As the owner spelt it; for messages.
+    pub(crate) path: PathBuf,
+    temp_path: PathBuf,
+    temp: OnceLock<Arc<TempArea>>,
+    opening_temp: Mutex<()>,
+    instant: Instant,
+    pub(crate) durable: Durable,
+}
+
+impl fmt::Debug for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tree")
+            .field("path", &self.inner.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Tree {
+    /// Opens the tree whose root is the folder `path`. Temporary files will lie in the folder `temp` of it, which is
+    /// made when the first one is needed; opening writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::NotFound`], [`Reason::NotAFolder`] and what else opening a folder meets.
+    pub fn open(fs: Arc<dyn Fs>, path: &Path, temp: &Path) -> Result<Self> {
+        let root = fs.open_root(path).during(Action::Open, path)?;
+        let instant = fs.instant(&root);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                fs,
+                root,
+                path: path.to_owned(),
+                temp_path: temp.to_owned(),
+                temp: OnceLock::new(),
+                opening_temp: Mutex::default(),
+                instant,
+                durable: Durable::default(),
+            }),
+        })
+    }
+
+    /// Creates the root folder and those above it, which must not exist.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::AlreadyExists`] and what else creating a folder meets.
+    pub fn create(fs: &dyn Fs, path: &Path) -> Result<()> {
+        fs.create_root(path).during(Action::Create, path)
+    }
+
+    /// The root as it was given to [`open`](Self::open).
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// The full path of something in the tree, for messages.
+    #[must_use]
+    pub fn full(&self, path: &Path) -> PathBuf {
+        if path.as_os_str().is_empty() {
+            self.inner.path.clone()
+        } else {
+            self.inner.path.join(path)
+        }
+    }
+
+    /// Runs a read: from the caches where that works, else in one hop. `read` is called with [`Wait::No`] first, and if it
+    /// answers [`Reason::WouldBlock`], again with [`Wait::Yes`].
+    ///
+    /// # Errors
+    ///
+    /// Those of `read`, and [`Reason::Interrupted`] as [`Blocking::run`].
+    pub async fn answer<T, E>(
+        &self,
+        blocking: Blocking,
+        read: impl Fn(&Self, Wait) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: ReadError,
+    {
+        if !blocking.hops() {
+            return read(self, Wait::Yes);
+        }
+        if self.inner.instant.lookup {
+            match read(self, Wait::No) {
+                Err(error) if error.would_block() => {}
+                answered => return answered,
+            }
+        }
+        let tree = self.clone();
+        blocking
+            .run(&self.inner.path, move || read(&tree, Wait::Yes))
+            .await?
+    }
+
+    /// What is at `path`; none if nothing is.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::LinkInTheWay`] for a link before the last component and what else asking meets.
+    pub fn metadata(&self, path: &Path, wait: Wait) -> Result<Option<Metadata>> {
+        let found = self.inner.fs.metadata(&self.inner.root, path, wait);
+        absent_is_none(found.map_err(|error| self.failed(Action::Inspect, path, error)))
+    }
+
+    /// The entries of a folder; none if there is no folder. The root is the empty path.
+    ///
+    /// # Errors
+    ///
+    /// What opening a folder meets.
+    pub fn entries(&self, path: &Path) -> Result<Option<Entries>> {
+        let Some(dir) = absent_is_none(self.open_dir(path))? else {
+            return Ok(None);
+        };
+        self.inner
+            .fs
+            .read_dir(&dir)
+            .map(Some)
+            .map_err(|error| self.failed(Action::List, path, error))
+    }
+
+    /// A new temporary file, to be filled and then given to [`apply`](Self::apply).
+    ///
+    /// # Errors
+    ///
+    /// What creating a file meets.
+    pub fn temp_file(&self) -> Result<TempFile> {
+        match self.temp()?.create() {
+            Err(error) if error.reason() == Reason::NotFound => {
+                // Somebody removed the folder; the handle on it is of no use then, but a retry with a new one is.
+                Err(FileError::new(
+                    Action::Create,
+                    error.path(),
+                    std::io::Error::other(GONE),
+                ))
+            }
+            other => other,
+        }
+    }
+
+    /// Removes temporary files whose owner is gone and gives their paths, relative to the root. A tree that never had a folder of them
+    /// has nothing to sweep, and none is made.
+    ///
+    /// # Errors
+    ///
+    /// What listing a folder meets.
+    pub fn sweep(&self) -> Result<Vec<PathBuf>> {
+        match self.inner.temp.get() {
+            Some(temp) => temp.sweep(),
+            None => self.stale(Remove::Yes),
+        }
+        .map(|paths| self.relative(paths))
+    }
+
+    /// The temporary files that certainly belong to nobody. Writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// What listing a folder meets.
+    pub fn stale_temp_files(&self) -> Result<Vec<PathBuf>> {
+        self.stale(Remove::No).map(|paths| self.relative(paths))
+    }
+
+    fn stale(&self, remove: Remove) -> Result<Vec<PathBuf>> {
+        let temp_path = &self.inner.temp_path;
+        let Some(dir) = absent_is_none(self.open_dir(temp_path))? else {
+            return Ok(Vec::new());
+        };
+        temp::sweep(&*self.inner.fs, &dir, &self.full(temp_path), None, remove)
+    }
+
+    fn relative(&self, paths: Vec<PathBuf>) -> Vec<PathBuf> {
+        let cut = |path: PathBuf| {
+            path.strip_prefix(&self.inner.path)
+                .map(Path::to_owned)
+                .unwrap_or(path)
+        };
+        paths.into_iter().map(cut).collect()
+    }
+
+    fn temp(&self) -> Result<&Arc<TempArea>> {
+        if let Some(temp) = self.inner.temp.get() {
+            return Ok(temp);
+        }
+        let _one_at_a_time = lock(&self.inner.opening_temp);
+        if let Some(temp) = self.inner.temp.get() {
+            return Ok(temp);
+        }
+        let dir = self.ensure_dir(&self.inner.temp_path)?;
+        let path = self.full(&self.inner.temp_path);
+        let area = TempArea::open(Arc::clone(&self.inner.fs), dir, path)?;
+        Ok(self.inner.temp.get_or_init(|| Arc::new(area)))
+    }
+
+    pub(crate) fn open_dir(&self, path: &Path) -> Result<Dir> {
+        if path.as_os_str().is_empty() {
+            return Ok(self.inner.root.clone());
+        }
+        let opened = self
+            .inner
+            .fs
+            .open_dir(&self.inner.root, path, Links::Refuse);
+        opened.map_err(|error| self.failed(Action::Open, path, error))
+    }
+
+    /// Opens a folder, creating it and those above it where they are missing.
+    pub(crate) fn ensure_dir(&self, path: &Path) -> Result<Dir> {
+        match self.open_dir(path) {
+            Err(error) if error.reason() == Reason::NotFound => {}
+            other => return other,
+        }
+        let mut missing: Vec<&Path> = path
+            .ancestors()
+            .filter(|p| !p.as_os_str().is_empty())
+            .collect();
+        let mut at = self.inner.root.clone();
+        while let Some(next) = missing.pop() {
+            let Some(name) = next.file_name() else {
+                continue;
+            };
+            let created = self.inner.fs.create_dir(&at, name);
+            if let Err(error) = created {
+                let error = self.failed(Action::Create, next, error);
+                if error.reason() != Reason::AlreadyExists {
+                    return Err(error);
+                }
+            } else {
+                self.inner
+                    .durable
+                    .folder_changed(next.parent().unwrap_or(Path::new("")));
+            }
+            let opened = self.inner.fs.open_dir(&at, Path::new(name), Links::Refuse);
+            at = opened.map_err(|error| self.failed(Action::Open, next, error))?;
+        }
+        Ok(at)
+    }
+
+    pub(crate) fn failed(&self, action: Action, path: &Path, error: std::io::Error) -> FileError {
+        FileError::new(action, &self.full(path), error)
+    }
+
+    /// Removes the empty folders among `folders` and then those above that have become empty.
+    pub(crate) fn prune(&self, folders: HashSet<PathBuf>) {
+        for folder in folders {
+            let mut current: &Path = &folder;
+            while let (Some(name), Some(parent)) = (current.file_name(), current.parent()) {
+                let Ok(dir) = self.open_dir(parent) else {
+                    break;
+                };
+                let removed = self
+                    .inner
+                    .durable
+                    .forget_folder(current, || self.inner.fs.remove_dir(&dir, name));
+                if removed.is_err() {
+                    break;
+                }
+                self.inner.durable.folder_changed(parent);
+                current = parent;
+            }
+        }
+    }
+
+    /// Removes `path` and the folders above it as far as they are empty; true if `path` itself was.
+    ///
+    /// # Errors
+    ///
+    /// What removing meets, other than that it is not empty.
+    pub fn remove_empty_dir(&self, path: &Path) -> Result<bool> {
+        let (Some(name), Some(parent)) = (path.file_name(), path.parent()) else {
+            return Ok(false);
+        };
+        let Some(dir) = absent_is_none(self.open_dir(parent))? else {
+            return Ok(false);
+        };
+        let removed = self
+            .inner
+            .durable
+            .forget_folder(path, || self.inner.fs.remove_dir(&dir, name));
+        match removed {
+            Ok(()) => {
+                self.inner.durable.folder_changed(parent);
+                self.prune(HashSet::from([parent.to_owned()]));
+                Ok(true)
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty => Ok(false),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(self.failed(Action::Remove, path, error)),
+        }
+    }
+}
+
+const GONE: &str = "the folder of temporary files has been removed; open the store again";
+
+/// An error that can say "not from the caches".
+pub trait ReadError: From<FileError> + Send + 'static {
+    /// Whether the read wants to be repeated where it may wait.
+    fn would_block(&self) -> bool;
+}
+
+impl ReadError for FileError {
+    fn would_block(&self) -> bool {
+        self.reason() == Reason::WouldBlock
+    }
+}
+
+/// Nothing there, or a file where the path has a folder, means that nothing is there.
+pub(crate) fn absent_is_none<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(error.reason(), Reason::NotFound | Reason::NotAFolder) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // No user code runs under these locks, and what they guard is whole between statements.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
