@@ -55,19 +55,29 @@ impl Entry {
         }
     }
 
+    /// The same with a value, or a part of one.
+    #[must_use]
+    pub fn with_value(mut self, value: Bytes) -> Self {
+        self.value = Some(value);
+        self
+    }
+
     /// The same with a version.
+    #[must_use]
     pub fn with_version(mut self, version: Option<Version>) -> Self {
         self.version = version;
         self
     }
 
     /// The same with an expiry.
+    #[must_use]
     pub fn with_expires(mut self, expires: Option<Timestamp>) -> Self {
         self.expires = expires;
         self
     }
 
     /// The same under another key: for wrappers that translate keys.
+    #[must_use]
     pub fn with_key(mut self, key: Key) -> Self {
         self.key = key;
         self

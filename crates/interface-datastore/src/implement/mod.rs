@@ -124,9 +124,9 @@ pub async fn write_each<S: Datastore + ?Sized>(
                 let unknown =
                     matches!(error.kind(), ErrorKind::OutcomeUnknown | ErrorKind::Aborted);
                 if unknown {
-                    report.unknown.push(key)
+                    report.unknown.push(key);
                 } else {
-                    report.failed.push(key)
+                    report.failed.push(key);
                 }
                 return Err(error.with_operation(Operation::Write).with_report(report));
             }

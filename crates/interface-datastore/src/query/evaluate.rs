@@ -24,11 +24,6 @@ pub fn evaluate(
     query: Query,
 ) -> BoxStream<'static, Result<Entry>> {
     let orders = effective_orders(&query);
-    let keeps_all = query.limit.is_none() && query.offset == 0;
-    if orders.is_empty() && keeps_all && passes_everything(&query) && query.select == Select::Values
-    {
-        return entries;
-    }
     let source = if orders.is_empty() {
         Source::Direct(entries)
     } else {
@@ -51,15 +46,6 @@ fn effective_orders(query: &Query) -> Vec<Order> {
         orders.insert(0, Order::by_key());
     }
     orders
-}
-
-fn passes_everything(query: &Query) -> bool {
-    query.filters.is_empty()
-        && query.prefix.is_empty()
-        && query.within.is_none()
-        && query.start.is_none()
-        && query.end.is_none()
-        && query.start_after.is_none()
 }
 
 struct Evaluation {

@@ -200,9 +200,9 @@ impl Query {
         if let Some(cursor) = &self.start_after {
             let cursor = Bound::Excluded(cursor.as_bytes().to_vec());
             if self.reverse {
-                lower(&mut high, cursor)
+                lower(&mut high, cursor);
             } else {
-                raise(&mut low, cursor)
+                raise(&mut low, cursor);
             }
         }
         (low, high)
