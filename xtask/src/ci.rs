@@ -75,7 +75,7 @@ const CHECKS: &[Check] = &[
     Check {
         name: "msrv",
         does: "the compiler version that each crate promises",
-        run: msrv::run,
+        run: |ws| msrv::run(ws, &msrv::Args::default()),
     },
     Check {
         name: "deny",

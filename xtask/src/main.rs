@@ -61,7 +61,7 @@ enum Command {
     /// Check each crate with no feature, each feature alone, and all of them.
     Features(features::Args),
     /// Check that crates keep to the compiler version that they promise.
-    Msrv,
+    Msrv(msrv::Args),
     /// Check licences, bans, sources and advisories of the dependencies.
     Deny,
     /// Check the crates that promise to compile for browsers.
@@ -88,7 +88,7 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Doc => doc::run(&ws),
         Command::Examples => examples::run(&ws),
         Command::Features(args) => features::run(&ws, &args),
-        Command::Msrv => msrv::run(&ws),
+        Command::Msrv(args) => msrv::run(&ws, &args),
         Command::Deny => deny::run(&ws),
         Command::Wasm => wasm::run(&ws),
         Command::Peers(args) => peers::run(&ws, &args),

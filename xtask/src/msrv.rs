@@ -12,7 +12,21 @@ use crate::outcome::Outcome;
 use crate::process::{self, cargo, command, output};
 use crate::workspace::{Package, Workspace};
 
-pub(crate) fn run(ws: &Workspace) -> Result<Outcome> {
+/// What `cargo xtask msrv` takes.
+#[derive(clap::Args, Default)]
+pub(crate) struct Args {
+    /// Print the versions that the crates promise, and check nothing.
+    #[arg(long)]
+    list: bool,
+}
+
+pub(crate) fn run(ws: &Workspace, args: &Args) -> Result<Outcome> {
+    if args.list {
+        by_version(ws)
+            .keys()
+            .for_each(|version| println!("{version}"));
+        return Ok(Outcome::passed());
+    }
     dependencies_ask_for_no_more(ws)?;
     let mut outcome = Outcome::passed();
     for (version, packages) in by_version(ws) {
