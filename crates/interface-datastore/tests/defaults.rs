@@ -53,7 +53,7 @@ fn short_forms() {
                 .try_collect::<Vec<_>>()
                 .await
                 .unwrap(),
-            [a.clone()]
+            [key("/a")]
         );
         store.delete(&a).await.unwrap();
         assert_eq!(store.get(&a).await.unwrap_err().js_name(), "NotFoundError");
