@@ -298,7 +298,7 @@ fn the_blocking_form_needs_no_runtime() {
     assert_eq!(
         store
             .get_many([key("/a"), key("/b")])
-            .filter(|entry| entry.is_ok())
+            .filter(Result::is_ok)
             .count(),
         2
     );
