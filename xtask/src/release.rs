@@ -19,7 +19,7 @@ pub(crate) struct Args {
     publish: bool,
 }
 
-/// The registry takes no more than this in one package.
+/// The registry takes no more bytes than this in one package.
 const LARGEST: u64 = 10 * 1024 * 1024;
 
 pub(crate) fn run(ws: &Workspace, args: &Args) -> Result<Outcome> {
@@ -105,7 +105,7 @@ fn unready(package: &Package) -> Vec<String> {
     faults
 }
 
-/// What the package would hold, read from cargo: its README, and nothing too large.
+/// What the package would lack, read from cargo.
 fn contents(ws: &Workspace, package: &Package) -> Result<Vec<String>> {
     let words = [
         "package",
@@ -121,18 +121,10 @@ fn contents(ws: &Workspace, package: &Package) -> Result<Vec<String>> {
             faults.push(format!("{}: the package holds no {wanted}", package.name));
         }
     }
-    let size = |line| fs::metadata(package.dir().join(line)).map_or(0, |about| about.len());
-    let bytes: u64 = list.lines().map(size).sum();
-    if bytes > LARGEST {
-        faults.push(format!(
-            "{}: the package holds {bytes} bytes, more than {LARGEST}",
-            package.name
-        ));
-    }
     Ok(faults)
 }
 
-/// Packs the crates together, so that those not yet published find each other.
+/// Packs the crates together, so that those not yet published find each other. Nothing may come out too large.
 fn pack(ws: &Workspace, packages: &[&Package]) -> Result<()> {
     let mut pack = cargo(ws, ["package", "--quiet", "--no-verify", "--allow-dirty"]);
     pack.args(
@@ -140,7 +132,18 @@ fn pack(ws: &Workspace, packages: &[&Package]) -> Result<()> {
             .iter()
             .flat_map(|package| ["--package", &package.name]),
     );
-    process::run(&mut pack)
+    process::run(&mut pack)?;
+    for package in packages {
+        let file = format!("package/{}-{}.crate", package.name, package.version);
+        let bytes = fs::metadata(ws.target.join(&file))
+            .with_context(|| format!("cargo made no {file}"))?
+            .len();
+        println!("{file}: {} KiB", bytes.div_ceil(1024));
+        if bytes > LARGEST {
+            bail!("{file} has {bytes} bytes, more than {LARGEST}");
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

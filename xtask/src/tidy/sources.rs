@@ -8,7 +8,7 @@ use walkdir::{DirEntry, WalkDir};
 use crate::workspace::Workspace;
 
 /// Folders that hold no source of ours.
-const LEFT_OUT: &[&str] = &[".git", "node_modules", "results", "target"];
+const LEFT_OUT: &[&str] = &[".datastore", ".git", "node_modules", "results", "target"];
 
 /// A text file, its path relative to the top.
 pub(crate) struct Source {
