@@ -1,0 +1,288 @@
+//! The entries, and what snapshots still need of their past.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
+
+use bytes::Bytes;
+use interface_datastore::{Key, Timestamp, Version};
+
+/// One stored value.
+#[derive(Debug, Clone)]
+pub(super) struct Slot {
+    pub(super) value: Bytes,
+    pub(super) expires: Option<Timestamp>,
+    /// Number of the write that stored it.
+    pub(super) written: u64,
+}
+
+impl Slot {
+    pub(super) fn version(&self) -> Version {
+        Version::from(self.written)
+    }
+
+    /// Whether it is still there at `now`.
+    pub(super) fn lives(&self, now: Timestamp) -> bool {
+        self.expires.is_none_or(|expires| expires > now)
+    }
+}
+
+/// The bounds of a walk, by the bytes of keys.
+pub(super) type Bounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
+
+/// What a key held before a write: kept as long as a snapshot is older than that write.
+#[derive(Debug)]
+struct Past {
+    /// Number of the write that ended it.
+    until: u64,
+    slot: Option<Slot>,
+}
+
+/// An ordered map whose writes are numbered and whose state at earlier numbers can be read.
+///
+/// As long as no snapshot is held this is a plain map. While one is held, the first change of a key after it keeps
+/// the key's former slot: a snapshot costs what is written meanwhile, never a copy of the map.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    live: BTreeMap<Key, Slot>,
+    past: BTreeMap<Key, Vec<Past>>,
+    /// How many snapshots there are of each write number.
+    snapshots: BTreeMap<u64, usize>,
+    /// Entries that expire, soonest first.
+    expiring: BTreeSet<(Timestamp, Key)>,
+    /// Number of the latest write.
+    written: u64,
+    /// Bytes of all keys and values.
+    bytes: u64,
+}
+
+fn size(key: &Key, slot: &Slot) -> u64 {
+    (key.as_bytes().len() + slot.value.len()) as u64
+}
+
+impl Table {
+    pub(super) fn get(&self, key: &Key) -> Option<&Slot> {
+        self.live.get(key)
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Stores a value; its slot's number.
+    pub(super) fn put(&mut self, key: Key, value: Bytes, expires: Option<Timestamp>) -> u64 {
+        self.written += 1;
+        let slot = Slot {
+            value,
+            expires,
+            written: self.written,
+        };
+        self.bytes += size(&key, &slot);
+        if let Some(expires) = expires {
+            self.expiring.insert((expires, key.clone()));
+        }
+        if self.snapshots.is_empty() {
+            if let Some(old) = self.live.insert(key.clone(), slot) {
+                self.forget(&key, &old);
+            }
+        } else {
+            let old = self.live.insert(key.clone(), slot);
+            if let Some(old) = &old {
+                self.forget(&key, old);
+            }
+            self.keep(key, old);
+        }
+        self.written
+    }
+
+    /// Removes a value; whether there was one.
+    pub(super) fn delete(&mut self, key: &Key) -> bool {
+        let Some((key, old)) = self.live.remove_entry(key) else {
+            return false;
+        };
+        self.written += 1;
+        self.forget(&key, &old);
+        if !self.snapshots.is_empty() {
+            self.keep(key, Some(old));
+        }
+        true
+    }
+
+    /// Removes everything; snapshots see nothing more either.
+    pub(super) fn clear(&mut self) {
+        self.live.clear();
+        self.past.clear();
+        self.expiring.clear();
+        self.bytes = 0;
+    }
+
+    /// Takes a slot that is no longer live out of the counts.
+    fn forget(&mut self, key: &Key, old: &Slot) {
+        self.bytes -= size(key, old);
+        if let Some(expires) = old.expires {
+            let renewed = self
+                .live
+                .get(key)
+                .is_some_and(|slot| slot.expires == Some(expires));
+            if !renewed {
+                self.expiring.remove(&(expires, key.clone()));
+            }
+        }
+    }
+
+    /// Keeps what the latest write replaced, if a snapshot can see it.
+    fn keep(&mut self, key: Key, slot: Option<Slot>) {
+        let newest = self.snapshots.last_key_value().map_or(0, |(at, _)| *at);
+        let pasts = self.past.entry(key).or_default();
+        let since = match (&slot, pasts.last()) {
+            (Some(slot), _) => slot.written,
+            (None, Some(past)) => past.until,
+            (None, None) => 0,
+        };
+        if since <= newest {
+            pasts.push(Past {
+                until: self.written,
+                slot,
+            });
+        }
+    }
+
+    /// The key of the entry that expires first, if it has expired at `now`.
+    pub(super) fn expired(&self, now: Timestamp) -> Option<Key> {
+        let (expires, key) = self.expiring.first()?;
+        (*expires <= now).then(|| key.clone())
+    }
+
+    /// Whether any entry expires at all: only then the time matters.
+    pub(super) fn any_expires(&self) -> bool {
+        !self.expiring.is_empty()
+    }
+
+    /// Holds the present state, for [`chunk`](Self::chunk), until it is [released](Self::release).
+    pub(super) fn snapshot(&mut self) -> u64 {
+        *self.snapshots.entry(self.written).or_default() += 1;
+        self.written
+    }
+
+    pub(super) fn release(&mut self, snapshot: u64) {
+        let Some(count) = self.snapshots.get_mut(&snapshot) else {
+            return;
+        };
+        *count -= 1;
+        if *count > 0 {
+            return;
+        }
+        self.snapshots.remove(&snapshot);
+        match self.snapshots.first_key_value() {
+            None => self.past.clear(),
+            // Only the oldest snapshot needs what no other does.
+            Some((oldest, _)) if *oldest > snapshot => {
+                let oldest = *oldest;
+                self.past.retain(|_, pasts| {
+                    pasts.retain(|past| past.until > oldest);
+                    !pasts.is_empty()
+                });
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Up to about `count` entries of the snapshot within `bounds`, in the walk's order.
+    ///
+    /// The second part is the last key looked at; none once the walk is through.
+    pub(super) fn chunk(
+        &self,
+        snapshot: u64,
+        bounds: &Bounds,
+        reverse: bool,
+        count: usize,
+    ) -> (Vec<(Key, Slot)>, Option<Key>) {
+        let mut found = Vec::with_capacity(count.min(self.live.len()));
+        if is_empty(bounds) {
+            return (found, None);
+        }
+        let range = (
+            bounds.0.as_ref().map(Vec::as_slice),
+            bounds.1.as_ref().map(Vec::as_slice),
+        );
+        let live = self.live.range::<[u8], _>(range);
+        if self.past.is_empty() {
+            let take = |(key, slot): (&Key, &Slot)| (key.clone(), slot.clone());
+            if reverse {
+                found.extend(live.rev().take(count).map(take));
+            } else {
+                found.extend(live.take(count).map(take));
+            }
+            let more = found.len() == count;
+            let last = found.last().filter(|_| more).map(|(key, _)| key.clone());
+            return (found, last);
+        }
+        let past = self.past.range::<[u8], _>(range);
+        let keys: Box<dyn Iterator<Item = &Key>> = if reverse {
+            Box::new(merge(live.map(first).rev(), past.map(first).rev(), true))
+        } else {
+            Box::new(merge(live.map(first), past.map(first), false))
+        };
+        let mut last = None;
+        for (looked_at, key) in keys.enumerate() {
+            if looked_at == count {
+                return (found, last);
+            }
+            if let Some(slot) = self.slot_at(snapshot, key) {
+                found.push((key.clone(), slot.clone()));
+            }
+            last = Some(key.clone());
+        }
+        (found, None)
+    }
+
+    fn slot_at(&self, snapshot: u64, key: &Key) -> Option<&Slot> {
+        let mut pasts = self.past.get(key).into_iter().flatten();
+        if let Some(past) = pasts.find(|past| past.until > snapshot) {
+            return past
+                .slot
+                .as_ref()
+                .filter(|slot| slot.written <= snapshot);
+        }
+        self.live.get(key).filter(|slot| slot.written <= snapshot)
+    }
+}
+
+fn first<'a, V>((key, _): (&'a Key, &'a V)) -> &'a Key {
+    key
+}
+
+/// Both sequences, which are sorted alike, as one without doubles.
+fn merge<'a>(
+    a: impl Iterator<Item = &'a Key>,
+    b: impl Iterator<Item = &'a Key>,
+    reverse: bool,
+) -> impl Iterator<Item = &'a Key> {
+    let (mut a, mut b) = (a.peekable(), b.peekable());
+    std::iter::from_fn(move || {
+        let (Some(x), Some(y)) = (a.peek(), b.peek()) else {
+            return a.next().or_else(|| b.next());
+        };
+        match if reverse { y.cmp(x) } else { x.cmp(y) } {
+            std::cmp::Ordering::Less => a.next(),
+            std::cmp::Ordering::Greater => b.next(),
+            std::cmp::Ordering::Equal => {
+                b.next();
+                a.next()
+            }
+        }
+    })
+}
+
+/// Whether nothing can lie within; the map refuses such ranges.
+fn is_empty((low, high): &Bounds) -> bool {
+    match (low, high) {
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+        (Bound::Included(low), Bound::Included(high)) => low > high,
+        (
+            Bound::Included(low) | Bound::Excluded(low),
+            Bound::Included(high) | Bound::Excluded(high),
+        ) => low >= high,
+    }
+}
