@@ -1,0 +1,134 @@
+//! What a store's tests can offer so that more of its claims are proven.
+
+use std::{fmt, future::Future, sync::Arc};
+
+use interface_datastore::{BoxFuture, Datastore, MaybeSend, MaybeSync, Result};
+
+use crate::Subject;
+
+/// Makes a fresh, empty subject: any closure `|| async { MyStore::new() }`.
+pub trait Factory: MaybeSend + MaybeSync + 'static {
+    /// Makes one.
+    fn make(&self) -> BoxFuture<'static, Subject>;
+}
+
+impl<F, Fut> Factory for F
+where
+    F: Fn() -> Fut + MaybeSend + MaybeSync + 'static,
+    Fut: Future<Output: Into<Subject>> + MaybeSend + 'static,
+{
+    fn make(&self) -> BoxFuture<'static, Subject> {
+        let made = self();
+        Box::pin(async move { made.await.into() })
+    }
+}
+
+/// Opens the data of an existing subject: any closure `move || async move { MyStore::open(path) }`.
+pub trait Opener: MaybeSend + MaybeSync + 'static {
+    /// Opens it.
+    fn open(&self) -> BoxFuture<'static, Result<Arc<dyn Datastore>>>;
+}
+
+impl<F, Fut, S> Opener for F
+where
+    F: Fn() -> Fut + MaybeSend + MaybeSync + 'static,
+    Fut: Future<Output = Result<S>> + MaybeSend + 'static,
+    S: Datastore,
+{
+    fn open(&self) -> BoxFuture<'static, Result<Arc<dyn Datastore>>> {
+        let opened = self();
+        Box::pin(async move { Ok(Arc::new(opened.await?) as Arc<dyn Datastore>) })
+    }
+}
+
+/// A way in which a call of a store to its medium fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Writing bytes fails: no space is left (`ENOSPC`).
+    WriteNoSpace,
+    /// Writing bytes fails: input/output error (`EIO`).
+    WriteError,
+    /// Fewer bytes are taken than were given, without an error.
+    ShortWrite,
+    /// Making written bytes or names durable fails (`EIO`).
+    SyncError,
+    /// Publishing what was written under its name fails: the rename of a file, say (`EIO`).
+    PublishError,
+    /// Opening or creating fails: too many open files (`EMFILE`).
+    OpenLimit,
+    /// Reading bytes fails (`EIO`).
+    ReadError,
+    /// Removing a name fails (`EIO`).
+    RemoveError,
+}
+
+impl Fault {
+    /// All ways.
+    pub const ALL: [Self; 8] = [
+        Self::WriteNoSpace,
+        Self::WriteError,
+        Self::ShortWrite,
+        Self::SyncError,
+        Self::PublishError,
+        Self::OpenLimit,
+        Self::ReadError,
+        Self::RemoveError,
+    ];
+}
+
+/// The medium under a store, made to fail: offered by [`Subject::with_faults`].
+///
+/// A file store implements it over its file system, a store on a server over its transport.
+pub trait FaultSubject: MaybeSend + MaybeSync + 'static {
+    /// From now on counts the calls that `fault` can strike, and lets the `nth` of them (from 1) fail, once. Takes the
+    /// place of a fault that waits. False if this medium knows no such fault.
+    fn arm(&self, fault: Fault, nth: u64) -> bool;
+
+    /// Lets nothing fail any more; whether the fault struck.
+    fn disarm(&self) -> bool;
+}
+
+/// The medium under a store, made to lose power: offered by [`Subject::with_power_loss`].
+pub trait CrashSubject: MaybeSend + MaybeSync + 'static {
+    /// Cuts the power at the `nth` call (from 1, counted from now) that the store makes to its medium: that call and all
+    /// later ones fail and change nothing. 0 cuts it at once.
+    fn cut_power_at(&self, nth: u64);
+
+    /// Whether the power is off.
+    fn is_off(&self) -> bool;
+
+    /// Opens a store on what the cut may have left, chosen by `seed`: 0 is only what was synced, 1 is everything, others
+    /// are any choice of the writes that were not synced, each by itself. Can be called again: every call starts from
+    /// the moment of the cut.
+    fn restart(&self, seed: u64) -> BoxFuture<'static, Result<Arc<dyn Datastore>>>;
+}
+
+/// Runs a future to its end on the calling thread.
+pub trait BlockOn: MaybeSend + MaybeSync + 'static {
+    /// Runs it.
+    fn run(&self, future: BoxFuture<'static, ()>);
+}
+
+impl<F: Fn(BoxFuture<'static, ()>) + MaybeSend + MaybeSync + 'static> BlockOn for F {
+    fn run(&self, future: BoxFuture<'static, ()>) {
+        self(future);
+    }
+}
+
+/// Runs a future without any runtime: what [`conformance!`](crate::conformance) uses unless told otherwise.
+pub fn block_on(future: BoxFuture<'static, ()>) {
+    pollster::block_on(future);
+}
+
+impl fmt::Debug for dyn FaultSubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FaultSubject")
+    }
+}
+
+impl fmt::Debug for dyn CrashSubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CrashSubject")
+    }
+}
