@@ -1,12 +1,12 @@
 //! The entries, and what snapshots still need of their past.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map},
     ops::Bound,
 };
 
 use bytes::Bytes;
-use interface_datastore::{Key, Timestamp, Version};
+use interface_datastore::{Error, ErrorKind, Key, Operation, Result, Timestamp, Version};
 
 /// One stored value.
 #[derive(Debug, Clone)]
@@ -20,6 +20,11 @@ pub(super) struct Slot {
 impl Slot {
     pub(super) fn version(&self) -> Version {
         Version::from(self.written)
+    }
+
+    /// The bytes that it takes under `key`.
+    pub(super) fn size(&self, key: &Key) -> u64 {
+        (key.as_bytes().len() + self.value.len()) as u64
     }
 
     /// Whether it is still there at `now`.
@@ -55,13 +60,17 @@ pub(super) struct Table {
     written: u64,
     /// Bytes of all keys and values.
     bytes: u64,
-}
-
-fn size(key: &Key, slot: &Slot) -> u64 {
-    (key.as_bytes().len() + slot.value.len()) as u64
+    closed: bool,
 }
 
 impl Table {
+    pub(super) fn check_open(&self, operation: Operation) -> Result<()> {
+        if self.closed {
+            return Err(Error::new(ErrorKind::Closed, operation));
+        }
+        Ok(())
+    }
+
     pub(super) fn get(&self, key: &Key) -> Option<&Slot> {
         self.live.get(key)
     }
@@ -78,7 +87,7 @@ impl Table {
             expires,
             written: self.written,
         };
-        self.bytes += size(&key, &slot);
+        self.bytes += slot.size(&key);
         if let Some(expires) = expires {
             self.expiring.insert((expires, key.clone()));
         }
@@ -109,17 +118,18 @@ impl Table {
         true
     }
 
-    /// Removes everything; snapshots see nothing more either.
-    pub(super) fn clear(&mut self) {
-        self.live.clear();
-        self.past.clear();
-        self.expiring.clear();
-        self.bytes = 0;
+    /// Lets go of everything; walks under way find nothing more.
+    pub(super) fn close(&mut self) {
+        *self = Self {
+            closed: true,
+            written: self.written,
+            ..Self::default()
+        };
     }
 
     /// Takes a slot that is no longer live out of the counts.
     fn forget(&mut self, key: &Key, old: &Slot) {
-        self.bytes -= size(key, old);
+        self.bytes -= old.size(key);
         if let Some(expires) = old.expires {
             let renewed = self
                 .live
@@ -152,6 +162,26 @@ impl Table {
     pub(super) fn expired(&self, now: Timestamp) -> Option<Key> {
         let (expires, key) = self.expiring.first()?;
         (*expires <= now).then(|| key.clone())
+    }
+
+    /// The keys of up to about `most` expired entries at or under `scope`.
+    pub(super) fn expired_within(&self, scope: &Key, now: Timestamp, most: usize) -> Vec<Key> {
+        let expired = self
+            .expiring
+            .iter()
+            .take_while(|(expires, _)| *expires <= now);
+        expired
+            .map(|(_, key)| key)
+            .filter(|key| *key == scope || scope.is_ancestor_of(key))
+            .take(most)
+            .cloned()
+            .collect()
+    }
+
+    /// Bytes of the keys and values within `bounds`.
+    pub(super) fn bytes_within(&self, bounds: &Bounds) -> u64 {
+        let within = range(&self.live, bounds);
+        within.map(|(key, slot)| slot.size(key)).sum()
     }
 
     /// Whether any entry expires at all: only then the time matters.
@@ -202,11 +232,7 @@ impl Table {
         if is_empty(bounds) {
             return (found, None);
         }
-        let range = (
-            bounds.0.as_ref().map(Vec::as_slice),
-            bounds.1.as_ref().map(Vec::as_slice),
-        );
-        let live = self.live.range::<[u8], _>(range);
+        let live = range(&self.live, bounds);
         if self.past.is_empty() {
             let take = |(key, slot): (&Key, &Slot)| (key.clone(), slot.clone());
             if reverse {
@@ -218,7 +244,7 @@ impl Table {
             let last = found.last().filter(|_| more).map(|(key, _)| key.clone());
             return (found, last);
         }
-        let past = self.past.range::<[u8], _>(range);
+        let past = range(&self.past, bounds);
         let keys: Box<dyn Iterator<Item = &Key>> = if reverse {
             Box::new(merge(live.map(first).rev(), past.map(first).rev(), true))
         } else {
@@ -240,13 +266,18 @@ impl Table {
     fn slot_at(&self, snapshot: u64, key: &Key) -> Option<&Slot> {
         let mut pasts = self.past.get(key).into_iter().flatten();
         if let Some(past) = pasts.find(|past| past.until > snapshot) {
-            return past
-                .slot
-                .as_ref()
-                .filter(|slot| slot.written <= snapshot);
+            return past.slot.as_ref().filter(|slot| slot.written <= snapshot);
         }
         self.live.get(key).filter(|slot| slot.written <= snapshot)
     }
+}
+
+/// The part of a map within `bounds`, which must not be [empty](is_empty).
+fn range<'a, V>(map: &'a BTreeMap<Key, V>, (low, high): &Bounds) -> btree_map::Range<'a, Key, V> {
+    map.range::<[u8], _>((
+        low.as_ref().map(Vec::as_slice),
+        high.as_ref().map(Vec::as_slice),
+    ))
 }
 
 fn first<'a, V>((key, _): (&'a Key, &'a V)) -> &'a Key {

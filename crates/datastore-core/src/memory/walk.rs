@@ -15,7 +15,7 @@ use interface_datastore::{
 };
 
 use super::{
-    Shared,
+    shared::Shared,
     table::{Bounds, Slot},
 };
 
