@@ -247,7 +247,7 @@ impl Tree {
                 fs.open_dir(&self.inner.root, path, Links::Refuse)
             };
             let synced = opened.and_then(|dir| fs.sync_dir(&dir));
-            absent_is_none(synced.map_err(|error| self.failed(Action::Sync, path, error)))
+            absent_is_none(synced.map_err(|error| self.failed(Action::SyncFolder, path, error)))
                 .map(|_| ())
         };
         sync(folder)?;

@@ -21,8 +21,10 @@ pub enum Action {
     Read,
     /// Writing.
     Write,
-    /// Making durable.
+    /// Making contents durable.
     Sync,
+    /// Making the names in a folder durable.
+    SyncFolder,
     /// Giving a finished file its name.
     Rename,
     /// Removing.
@@ -43,6 +45,7 @@ impl Action {
             Self::Read => "read",
             Self::Write => "write",
             Self::Sync => "sync",
+            Self::SyncFolder => "sync the folder",
             Self::Rename => "rename to",
             Self::Remove => "remove",
             Self::List => "list",

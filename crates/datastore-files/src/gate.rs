@@ -143,6 +143,13 @@ pub struct Pass<K: Hash + Eq + Clone> {
     held: Option<OwnedMutexGuard<()>>,
 }
 
+impl<K: Hash + Eq + Clone> Pass<K> {
+    /// The key that is held.
+    pub fn key(&self) -> &K {
+        &self.key
+    }
+}
+
 impl<K: Hash + Eq + Clone> fmt::Debug for Pass<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Pass")

@@ -1,6 +1,7 @@
 //! Changing files: written aside, synced if asked, moved to their place.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -27,11 +28,15 @@ pub enum Change {
         contents: Contents,
         /// Whether it may replace a file that is there.
         replace: Replace,
+        /// A file that this one makes obsolete: removed once this one stands.
+        obsolete: Option<PathBuf>,
     },
     /// The file shall not be. Folders that this leaves empty are removed.
     Remove {
         /// Its path.
         path: PathBuf,
+        /// A file that must go first, or the removal would bring it to light.
+        first: Option<PathBuf>,
     },
 }
 
@@ -67,27 +72,21 @@ pub enum Safety {
     Power,
 }
 
-/// The folder used last, so that neighbours share its handle.
-#[derive(Default)]
-struct LastFolder(Option<(PathBuf, Dir)>);
-
 impl Tree {
     /// Applies changes one after another and gives each one's outcome, in order. Syncs are shared among all of them. Not atomic as a
     /// whole: each change takes effect or fails by itself.
     ///
-    /// After a failure with [`Action::Sync`] at [`Safety::Power`] the change may have taken effect, but counts as not durable until
+    /// After a failure with [`Action::SyncFolder`] the change may have taken effect, but counts as not durable until
     /// the file is written again. After any other failure the file is as it was.
     #[must_use]
     pub fn apply(&self, changes: Vec<Change>, safety: Safety) -> Vec<Result<Changed>> {
         let mut outcomes = Vec::with_capacity(changes.len());
         if safety == Safety::Process {
-            let mut last = LastFolder::default();
-            let mut emptied = HashSet::new();
+            let mut scratch = Scratch::default();
             for change in changes {
-                outcomes.push(self.apply_now(change, &mut last, &mut emptied));
+                outcomes.push(self.apply_now(change, &mut scratch));
             }
-            drop(last);
-            self.prune(emptied);
+            self.prune(scratch.emptied);
             return outcomes;
         }
         let mut changes = changes.into_iter().peekable();
@@ -110,22 +109,23 @@ impl Tree {
         Ok(temp)
     }
 
-    fn apply_now(
-        &self,
-        change: Change,
-        last: &mut LastFolder,
-        emptied: &mut HashSet<PathBuf>,
-    ) -> Result<Changed> {
+    fn apply_now(&self, change: Change, scratch: &mut Scratch) -> Result<Changed> {
         match change {
             Change::Write {
                 path,
                 contents,
                 replace,
+                obsolete,
             } => {
                 let temp = self.temp_of(contents)?;
-                self.publish(temp, &path, replace, false, last)
+                let target = Target {
+                    path,
+                    replace,
+                    obsolete,
+                };
+                self.publish(temp, &target, false, scratch)
             }
-            Change::Remove { path } => self.remove(&path, last, emptied),
+            Change::Remove { path, first } => self.remove_both(&path, first.as_deref(), scratch),
         }
     }
 
@@ -136,27 +136,25 @@ impl Tree {
         outcomes: &mut Vec<Result<Changed>>,
     ) {
         let ready = self.synced_temps(group);
-        let mut last = LastFolder::default();
-        let mut emptied = HashSet::new();
+        let mut scratch = Scratch::default();
         let mut touched = Vec::with_capacity(ready.len());
         let first = outcomes.len();
         for step in ready {
             let (path, outcome) = match step {
                 Ready::Failed(path, error) => (path, Err(error)),
-                Ready::Remove(path) => {
-                    let outcome = self.remove(&path, &mut last, &mut emptied);
+                Ready::Remove(path, first) => {
+                    let outcome = self.remove_both(&path, first.as_deref(), &mut scratch);
                     (path, outcome)
                 }
-                Ready::Write(path, temp, replace) => {
-                    let outcome = self.publish(temp, &path, replace, true, &mut last);
-                    (path, outcome)
+                Ready::Write(target, temp) => {
+                    let outcome = self.publish(temp, &target, true, &mut scratch);
+                    (target.path, outcome)
                 }
             };
             touched.push(path);
             outcomes.push(outcome);
         }
-        drop(last);
-        self.prune(emptied);
+        self.prune(scratch.emptied);
         if safety == Safety::Power {
             self.sync_names(&touched, outcomes.get_mut(first..).unwrap_or_default());
         }
@@ -168,26 +166,34 @@ impl Tree {
         let mut ready: Vec<Ready> = Vec::with_capacity(group.len());
         for change in group {
             ready.push(match change {
-                Change::Remove { path } => Ready::Remove(path),
+                Change::Remove { path, first } => Ready::Remove(path, first),
                 Change::Write {
                     path,
                     contents,
                     replace,
+                    obsolete,
                 } => match self.temp_of(contents) {
                     Ok(temp) => {
                         if several {
                             temp.start_sync();
                         }
-                        Ready::Write(path, temp, replace)
+                        Ready::Write(
+                            Target {
+                                path,
+                                replace,
+                                obsolete,
+                            },
+                            temp,
+                        )
                     }
                     Err(error) => Ready::Failed(path, error),
                 },
             });
         }
         for step in &mut ready {
-            if let Ready::Write(path, temp, _) = step {
+            if let Ready::Write(target, temp) = step {
                 if let Err(error) = temp.sync() {
-                    *step = Ready::Failed(std::mem::take(path), error);
+                    *step = Ready::Failed(std::mem::take(&mut target.path), error);
                 }
             }
         }
@@ -239,68 +245,100 @@ impl Tree {
     fn publish(
         &self,
         mut temp: TempFile,
-        path: &Path,
-        replace: Replace,
+        target: &Target,
         synced: bool,
-        last: &mut LastFolder,
+        scratch: &mut Scratch,
     ) -> Result<Changed> {
         let metadata = temp.stamp()?;
+        let path = &target.path;
         let (folder, name) = split(self, path)?;
         let mut retries = FOLDER_RETRIES;
         loop {
-            let dir = last.get(self, folder, true)?;
-            match temp.publish(&dir, name, replace) {
+            let dir = scratch.last.get(self, folder, true)?;
+            match temp.publish(&dir, name, target.replace) {
                 Ok(()) => break,
                 // Somebody removed the folder as empty between our opening it and the rename.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && retries > 0 => {
                     retries -= 1;
-                    last.0 = None;
+                    scratch.last.0 = None;
                 }
                 Err(error) => return Err(self.failed(Action::Rename, path, error)),
             }
         }
         self.inner.durable.file_changed(path, synced);
+        if let Some(obsolete) = &target.obsolete {
+            // The new file hides it, so nothing is wrong if it stays.
+            let _ = self.remove(obsolete, scratch);
+        }
         Ok(Changed::Written(metadata))
     }
 
-    fn remove(
+    fn remove_both(
         &self,
         path: &Path,
-        last: &mut LastFolder,
-        emptied: &mut HashSet<PathBuf>,
+        first: Option<&Path>,
+        scratch: &mut Scratch,
     ) -> Result<Changed> {
+        let before = match first {
+            Some(first) => self.remove(first, scratch)?,
+            None => Changed::WasAbsent,
+        };
+        match self.remove(path, scratch)? {
+            Changed::WasAbsent => Ok(before),
+            removed => Ok(removed),
+        }
+    }
+
+    fn remove(&self, path: &Path, scratch: &mut Scratch) -> Result<Changed> {
         let (folder, name) = split(self, path)?;
-        let Some(dir) = absent_is_none(last.get(self, folder, false))? else {
+        let Some(dir) = absent_is_none(scratch.last.get(self, folder, false))? else {
             return Ok(Changed::WasAbsent);
         };
-        match self.inner.fs.remove_file(&dir, name) {
-            Ok(()) => {}
-            Err(error) => {
-                let error = self.failed(Action::Remove, path, error);
-                return match error.reason() {
-                    Reason::NotFound => {
-                        last.0 = None;
-                        Ok(Changed::WasAbsent)
-                    }
-                    Reason::IsAFolder => Ok(Changed::WasAbsent),
-                    _ => Err(error),
-                };
-            }
+        if let Err(error) = self.inner.fs.remove_file(&dir, name) {
+            let error = self.failed(Action::Remove, path, error);
+            return match error.reason() {
+                Reason::NotFound => {
+                    // Perhaps because the folder itself is gone.
+                    scratch.last.0 = None;
+                    Ok(Changed::WasAbsent)
+                }
+                Reason::IsAFolder => Ok(Changed::WasAbsent),
+                _ => Err(error),
+            };
         }
         self.inner.durable.file_removed(path);
-        if !folder.as_os_str().is_empty() && !emptied.contains(folder) {
-            emptied.insert(folder.to_owned());
+        if !folder.as_os_str().is_empty() && !scratch.emptied.contains(folder) {
+            scratch.emptied.insert(folder.to_owned());
         }
         Ok(Changed::Removed)
     }
 }
 
+/// Where a file shall stand.
+struct Target {
+    path: PathBuf,
+    replace: Replace,
+    obsolete: Option<PathBuf>,
+}
+
 /// A change whose contents are on the disk.
 enum Ready {
-    Write(PathBuf, TempFile, Replace),
-    Remove(PathBuf),
+    Write(Target, TempFile),
+    Remove(PathBuf, Option<PathBuf>),
     Failed(PathBuf, FileError),
 }
+
+/// What changes of one call share.
+#[derive(Default)]
+struct Scratch {
+    last: LastFolder,
+    /// Folders that lost a file, and may have to go.
+    emptied: HashSet<PathBuf>,
+}
+
+/// The folder used last, so that neighbours share its handle.
+#[derive(Default)]
+struct LastFolder(Option<(PathBuf, Dir)>);
 
 impl LastFolder {
     fn get(&mut self, tree: &Tree, folder: &Path, create: bool) -> Result<Dir> {
@@ -319,7 +357,7 @@ impl LastFolder {
     }
 }
 
-fn split<'p>(tree: &Tree, path: &'p Path) -> Result<(&'p Path, &'p std::ffi::OsStr)> {
+fn split<'p>(tree: &Tree, path: &'p Path) -> Result<(&'p Path, &'p OsStr)> {
     match (path.parent(), path.file_name()) {
         (Some(folder), Some(name)) => Ok((folder, name)),
         _ => Err(tree.failed(Action::Rename, path, io::ErrorKind::InvalidInput.into())),

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::durable::Durable;
 use crate::error::{Action, Context, FileError, Reason, Result};
@@ -25,7 +25,7 @@ pub(crate) struct Inner {
     /// As the owner spelt it; for messages.
     pub(crate) path: PathBuf,
     temp_path: PathBuf,
-    temp: OnceLock<Arc<TempArea>>,
+    temp: RwLock<Option<Arc<TempArea>>>,
     opening_temp: Mutex<()>,
     instant: Instant,
     pub(crate) durable: Durable,
@@ -55,7 +55,7 @@ impl Tree {
                 root,
                 path: path.to_owned(),
                 temp_path: temp.to_owned(),
-                temp: OnceLock::new(),
+                temp: RwLock::default(),
                 opening_temp: Mutex::default(),
                 instant,
                 durable: Durable::default(),
@@ -150,17 +150,25 @@ impl Tree {
     ///
     /// What creating a file meets.
     pub fn temp_file(&self) -> Result<TempFile> {
-        match self.temp()?.create() {
+        let area = self.temp()?;
+        match area.create() {
             Err(error) if error.reason() == Reason::NotFound => {
-                // Somebody removed the folder; the handle on it is of no use then, but a retry with a new one is.
-                Err(FileError::new(
-                    Action::Create,
-                    error.path(),
-                    std::io::Error::other(GONE),
-                ))
+                // Somebody removed the folder of temporary files. A new one has to be claimed.
+                self.release();
+                self.temp()?.create()
             }
             other => other,
         }
+    }
+
+    /// Gives up the place for temporary files, and with it the lock that tells others that it is used. The next change
+    /// claims a new one.
+    pub fn release(&self) {
+        *self
+            .inner
+            .temp
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Removes temporary files whose owner is gone and gives their paths, relative to the root. A tree that never had a folder of them
@@ -170,7 +178,7 @@ impl Tree {
     ///
     /// What listing a folder meets.
     pub fn sweep(&self) -> Result<Vec<PathBuf>> {
-        match self.inner.temp.get() {
+        match self.claimed_temp() {
             Some(temp) => temp.sweep(),
             None => self.stale(Remove::Yes),
         }
@@ -203,18 +211,31 @@ impl Tree {
         paths.into_iter().map(cut).collect()
     }
 
-    fn temp(&self) -> Result<&Arc<TempArea>> {
-        if let Some(temp) = self.inner.temp.get() {
+    fn claimed_temp(&self) -> Option<Arc<TempArea>> {
+        self.inner
+            .temp
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn temp(&self) -> Result<Arc<TempArea>> {
+        if let Some(temp) = self.claimed_temp() {
             return Ok(temp);
         }
         let _one_at_a_time = lock(&self.inner.opening_temp);
-        if let Some(temp) = self.inner.temp.get() {
+        if let Some(temp) = self.claimed_temp() {
             return Ok(temp);
         }
         let dir = self.ensure_dir(&self.inner.temp_path)?;
         let path = self.full(&self.inner.temp_path);
-        let area = TempArea::open(Arc::clone(&self.inner.fs), dir, path)?;
-        Ok(self.inner.temp.get_or_init(|| Arc::new(area)))
+        let area = Arc::new(TempArea::open(Arc::clone(&self.inner.fs), dir, path)?);
+        *self
+            .inner
+            .temp
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&area));
+        Ok(area)
     }
 
     pub(crate) fn open_dir(&self, path: &Path) -> Result<Dir> {
@@ -313,8 +334,6 @@ impl Tree {
         }
     }
 }
-
-const GONE: &str = "the folder of temporary files has been removed; open the store again";
 
 /// An error that can say "not from the caches".
 pub trait ReadError: From<FileError> + Send + 'static {

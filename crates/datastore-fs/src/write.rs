@@ -1,0 +1,448 @@
+//! Writing: single values and batches.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use datastore_files::{
+    Action, Change, Changed, Contents, FileError, Kind, Pass, Reason, Replace, Safety, TempFile,
+    Tree, Wait,
+};
+use interface_datastore::{
+    Batch, BatchOp, BatchReport, Condition, DeleteOptions, Error, ErrorKind, Key, Operation,
+    PutOptions, Result, WriteOptions, Written, abortable,
+};
+
+use crate::failure::file_error;
+use crate::layout::Place;
+use crate::read::version_of;
+use crate::store::{FsDatastore, Inner};
+
+/// What became of a change of a file.
+pub(crate) type Outcome = Result<Changed, FileError>;
+
+/// A change that shall survive loss of power, and the key's pass, which is held until it is done.
+pub(crate) struct Durable {
+    change: Change,
+    pass: Pass<Key>,
+}
+
+/// Applies the changes of several writers at once, so that they share syncs. Blocks.
+pub(crate) fn commit(tree: &Tree, jobs: Vec<Durable>) -> Vec<Outcome> {
+    let (changes, passes): (Vec<Change>, Vec<Pass<Key>>) =
+        jobs.into_iter().map(|job| (job.change, job.pass)).unzip();
+    let outcomes = tree.apply(changes, Safety::Power);
+    drop(passes);
+    outcomes
+}
+
+impl FsDatastore {
+    pub(crate) async fn put(
+        &self,
+        key: &Key,
+        value: Bytes,
+        options: PutOptions,
+    ) -> Result<Written> {
+        let inner = &self.inner;
+        let safety = inner.check_write(
+            Operation::Put,
+            options.durability,
+            options.expires.is_some(),
+        )?;
+        inner.check_key(Operation::Put, key)?;
+        let signal = options.abort;
+        let work = self.publish(key, Contents::Bytes(value), options.condition, safety);
+        abortable(signal.as_ref(), Operation::Put, Some(key), work).await
+    }
+
+    /// Gives a key its value.
+    pub(crate) async fn publish(
+        &self,
+        key: &Key,
+        contents: Contents,
+        condition: Condition,
+        safety: Safety,
+    ) -> Result<Written> {
+        let inner = &self.inner;
+        let pass = inner.gates.pass(key).await;
+        inner.check_open(Operation::Put)?;
+        let store = Arc::clone(inner);
+        let put = Put {
+            key: key.clone(),
+            place: inner.layout.place(key),
+            condition,
+        };
+        if safety != Safety::Power {
+            let step = move || {
+                let done = put.apply(&store, contents, safety);
+                drop(pass);
+                done
+            };
+            return inner.hop(Operation::Put, step).await?;
+        }
+        let step = move || (put.prepare(&store, contents).map(|temp| (temp, pass)), put);
+        let (prepared, put) = inner.hop(Operation::Put, step).await?;
+        let (temp, pass) = prepared?;
+        let outcome = self
+            .commit(Operation::Put, put.change(Contents::Temp(temp)), pass)
+            .await?;
+        put.conclude(inner, outcome)
+    }
+
+    pub(crate) async fn delete(&self, key: &Key, options: DeleteOptions) -> Result<()> {
+        let inner = &self.inner;
+        let safety = inner.check_write(Operation::Delete, options.durability, false)?;
+        if options.condition == Condition::IfAbsent {
+            let error = Error::new(ErrorKind::InvalidArgument, Operation::Delete).with_key(key);
+            return Err(error.with_detail("only what is there can be deleted"));
+        }
+        let work = self.unpublish(key, options.condition, safety);
+        abortable(options.abort.as_ref(), Operation::Delete, Some(key), work).await
+    }
+
+    async fn unpublish(&self, key: &Key, condition: Condition, safety: Safety) -> Result<()> {
+        let inner = &self.inner;
+        if !inner.takes(key) {
+            // There can be no such value.
+            return require(condition.holds(None), Operation::Delete, key);
+        }
+        let pass = inner.gates.pass(key).await;
+        inner.check_open(Operation::Delete)?;
+        let store = Arc::clone(inner);
+        let change = removal(inner.layout.place(key));
+        let check = move |store: &Inner, pass: &Pass<Key>| {
+            store.check_condition(Operation::Delete, &condition, pass.key())
+        };
+        let outcome = if safety == Safety::Power {
+            let step = move || check(&store, &pass).map(|()| pass);
+            let pass = inner.hop(Operation::Delete, step).await??;
+            self.commit(Operation::Delete, change, pass).await?
+        } else {
+            let step = move || {
+                check(&store, &pass)?;
+                let outcome = store.apply_one(change, safety);
+                drop(pass);
+                Ok::<_, Error>(outcome)
+            };
+            inner.hop(Operation::Delete, step).await??
+        };
+        inner
+            .concluded_delete(key, outcome)
+            .map_err(|error| file_error(error, Operation::Delete, Some(key)))
+    }
+
+    /// Has a change made durable together with those of others.
+    async fn commit(
+        &self,
+        operation: Operation,
+        change: Change,
+        pass: Pass<Key>,
+    ) -> Result<Outcome> {
+        let inner = &self.inner;
+        let job = Durable { change, pass };
+        let submitted = inner
+            .durable
+            .submit(inner.blocking, inner.tree.path(), job)
+            .await;
+        submitted.map_err(|error| file_error(error, operation, None))
+    }
+
+    pub(crate) async fn write(&self, batch: Batch, options: WriteOptions) -> Result<Written> {
+        let inner = &self.inner;
+        let (ops, requirements) = batch.into_parts();
+        let expires = ops.iter().any(|op| {
+            matches!(
+                op,
+                BatchOp::Put {
+                    expires: Some(_),
+                    ..
+                }
+            )
+        });
+        let safety = inner.check_write(Operation::Write, options.durability, expires)?;
+        for op in ops.iter().filter(|op| matches!(op, BatchOp::Put { .. })) {
+            inner.check_key(Operation::Write, op.key())?;
+        }
+        if options.atomic && ops.len() > 1 {
+            return Err(Error::unsupported(
+                Operation::Write,
+                "atomic batches of several operations",
+            ));
+        }
+        let signal = options.abort;
+        let work = self.write_checked(ops, requirements, safety);
+        abortable(signal.as_ref(), Operation::Write, None, work).await
+    }
+
+    async fn write_checked(
+        &self,
+        ops: Vec<BatchOp>,
+        requirements: Vec<(Key, Condition)>,
+        safety: Safety,
+    ) -> Result<Written> {
+        let inner = &self.inner;
+        let written = ops.iter().map(BatchOp::key);
+        let keys: HashSet<Key> = written
+            .chain(requirements.iter().map(|(key, _)| key))
+            .cloned()
+            .collect();
+        let passes = inner.gates.pass_all(keys).await;
+        inner.check_open(Operation::Write)?;
+        let store = Arc::clone(inner);
+        let step = move || {
+            let done = store.apply_batch(ops, &requirements, safety);
+            drop(passes);
+            done
+        };
+        inner.hop(Operation::Write, step).await?
+    }
+}
+
+/// One put, from its condition to its outcome.
+struct Put {
+    key: Key,
+    place: Place,
+    condition: Condition,
+}
+
+impl Put {
+    fn apply(&self, store: &Inner, contents: Contents, safety: Safety) -> Result<Written> {
+        self.check(store)?;
+        self.conclude(store, store.apply_one(self.change(contents), safety))
+    }
+
+    fn prepare(&self, store: &Inner, contents: Contents) -> Result<TempFile> {
+        self.check(store)?;
+        match contents {
+            Contents::Bytes(bytes) => store
+                .tree
+                .prepare(&bytes)
+                .map_err(|error| file_error(error, Operation::Put, Some(&self.key))),
+            Contents::Temp(temp) => Ok(temp),
+        }
+    }
+
+    /// Checks what the rename will not.
+    fn check(&self, store: &Inner) -> Result<()> {
+        let needed = match self.condition {
+            Condition::None => false,
+            // Whether the first place is free is decided by the rename itself.
+            Condition::IfAbsent => self.place.other.is_some(),
+            _ => true,
+        };
+        if needed {
+            store.check_condition(Operation::Put, &self.condition, &self.key)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn change(&self, contents: Contents) -> Change {
+        let replace = if self.condition == Condition::IfAbsent {
+            Replace::No
+        } else {
+            Replace::Yes
+        };
+        write_of(self.place.clone(), contents, replace)
+    }
+
+    fn conclude(&self, store: &Inner, outcome: Outcome) -> Result<Written> {
+        match store.concluded_put(&self.key, outcome) {
+            Ok(written) => Ok(written),
+            Err(error) if error.reason() == Reason::AlreadyExists && !store.is_clash(&error) => {
+                require(false, Operation::Put, &self.key).map(|()| Written::default())
+            }
+            Err(error) => Err(store.put_error(error, Operation::Put, &self.key)),
+        }
+    }
+}
+
+fn write_of(place: Place, contents: Contents, replace: Replace) -> Change {
+    Change::Write {
+        path: place.path,
+        contents,
+        replace,
+        obsolete: place.other,
+    }
+}
+
+fn removal(place: Place) -> Change {
+    Change::Remove {
+        path: place.path,
+        first: place.other,
+    }
+}
+
+fn require(holds: bool, operation: Operation, key: &Key) -> Result<()> {
+    if holds {
+        return Ok(());
+    }
+    let error = Error::new(ErrorKind::PreconditionFailed, operation).with_key(key);
+    Err(error.with_detail("the key is not in the state that was asked for"))
+}
+
+impl Inner {
+    fn apply_one(&self, change: Change, safety: Safety) -> Outcome {
+        let outcome = self.tree.apply(vec![change], safety).pop();
+        // apply gives as many outcomes as it takes changes.
+        outcome.unwrap_or(Ok(Changed::WasAbsent))
+    }
+
+    fn check_condition(
+        &self,
+        operation: Operation,
+        condition: &Condition,
+        key: &Key,
+    ) -> Result<()> {
+        if condition.is_none() {
+            return Ok(());
+        }
+        let current = if self.takes(key) {
+            self.current_version(key)
+        } else {
+            Ok(None)
+        };
+        let current = current.map_err(|failure| failure.during(operation, Some(key)))?;
+        require(condition.holds(current.as_ref()), operation, key)
+    }
+
+    fn concluded_put(&self, key: &Key, outcome: Outcome) -> Result<Written, FileError> {
+        let written = match outcome? {
+            Changed::Written(metadata) => Written::with_version(version_of(&metadata)),
+            _ => Written::default(),
+        };
+        self.tell_put(key, &written);
+        Ok(written)
+    }
+
+    fn concluded_delete(&self, key: &Key, outcome: Outcome) -> Result<(), FileError> {
+        if outcome? == Changed::Removed {
+            self.tell_delete(key);
+        }
+        Ok(())
+    }
+
+    /// Whether a put failed because a folder is where the key's file belongs. This store never makes such a folder.
+    fn is_clash(&self, error: &FileError) -> bool {
+        let Ok(path) = error.path().strip_prefix(self.tree.path()) else {
+            return false;
+        };
+        let found = self.tree.metadata(path, Wait::Yes);
+        matches!(found, Ok(Some(metadata)) if metadata.kind == Kind::Dir)
+    }
+
+    fn put_error(&self, error: FileError, operation: Operation, key: &Key) -> Error {
+        let clash = match error.reason() {
+            Reason::IsAFolder | Reason::AlreadyExists => {
+                "a folder is where the file of this key belongs"
+            }
+            Reason::NotAFolder => "a file is where a folder for this key belongs",
+            _ => return file_error(error, operation, Some(key)),
+        };
+        let remedy =
+            "move away what another program put there, or write its keys again through this store";
+        file_error(error, operation, Some(key))
+            .with_detail(clash)
+            .with_remedy(remedy)
+    }
+
+    /// Applies a batch under the passes of all its keys. Blocks.
+    fn apply_batch(
+        &self,
+        ops: Vec<BatchOp>,
+        requirements: &[(Key, Condition)],
+        safety: Safety,
+    ) -> Result<Written> {
+        for (key, condition) in requirements {
+            self.check_condition(Operation::Write, condition, key)?;
+        }
+        let mut keys = Vec::with_capacity(ops.len());
+        let mut changes = Vec::with_capacity(ops.len());
+        for op in ops {
+            let key = op.key().clone();
+            match op {
+                BatchOp::Put { value, .. } => {
+                    let place = self.layout.place(&key);
+                    changes.push(write_of(place, Contents::Bytes(value), Replace::Yes));
+                    keys.push((key, true));
+                }
+                // A key that the store does not take holds nothing that could be deleted.
+                BatchOp::Delete { .. } if self.takes(&key) => {
+                    changes.push(removal(self.layout.place(&key)));
+                    keys.push((key, false));
+                }
+                BatchOp::Delete { .. } => {}
+                _ => {
+                    return Err(Error::unsupported(
+                        Operation::Write,
+                        "an operation that this store does not know",
+                    ));
+                }
+            }
+        }
+        let outcomes = self.tree.apply(changes, safety);
+        self.report(keys, outcomes)
+    }
+
+    fn report(&self, keys: Vec<(Key, bool)>, outcomes: Vec<Outcome>) -> Result<Written> {
+        let mut report = BatchReport::new();
+        let mut first_error = None;
+        let single = keys.len() == 1;
+        let mut last = Written::default();
+        for ((key, is_put), outcome) in keys.into_iter().zip(outcomes) {
+            let concluded = if is_put {
+                self.concluded_put(&key, outcome)
+                    .map(|written| last = written)
+            } else {
+                self.concluded_delete(&key, outcome)
+            };
+            match concluded {
+                Ok(()) => report.applied.push(key),
+                Err(error) => {
+                    let list = match error.action() {
+                        Action::SyncFolder => &mut report.unknown,
+                        _ => &mut report.failed,
+                    };
+                    list.push(key.clone());
+                    first_error
+                        .get_or_insert_with(|| self.put_error(error, Operation::Write, &key));
+                }
+            }
+        }
+        match first_error {
+            Some(error) => Err(error.with_report(report)),
+            None if single => Ok(last),
+            None => Ok(Written::default()),
+        }
+    }
+
+    /// Applies puts or removals of many keys in one hop, in order. Blocks.
+    pub(crate) fn apply_many(
+        &self,
+        operation: Operation,
+        items: Vec<(Key, Option<Bytes>)>,
+        safety: Safety,
+    ) -> Vec<Result<Key>> {
+        let mut keys = Vec::with_capacity(items.len());
+        let mut changes = Vec::with_capacity(items.len());
+        for (key, value) in items {
+            let place = self.layout.place(&key);
+            changes.push(match value {
+                Some(value) => write_of(place, Contents::Bytes(value), Replace::Yes),
+                None => removal(place),
+            });
+            keys.push(key);
+        }
+        let outcomes = self.tree.apply(changes, safety);
+        let conclude = |(key, outcome): (Key, Outcome)| {
+            let concluded = match operation {
+                Operation::Put => self.concluded_put(&key, outcome).map(|_| ()),
+                _ => self.concluded_delete(&key, outcome),
+            };
+            concluded
+                .map_err(|error| self.put_error(error, operation, &key))
+                .map(|()| key)
+        };
+        keys.into_iter().zip(outcomes).map(conclude).collect()
+    }
+}
