@@ -1,0 +1,90 @@
+//! Measures our stores, their peers and the raw limit by the same workloads: `cargo xtask contender --help`.
+//!
+//! Without a subcommand it is a contender of the harness: one backend, some workloads, a JSON line for each.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program's output goes to its terminal"
+)]
+
+mod inputs;
+mod line;
+mod options;
+mod subject;
+mod subjects;
+mod workload;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::Parser;
+
+use crate::options::Options;
+use crate::subject::Subject;
+use crate::subjects::files::Files;
+use crate::subjects::maps::Locked;
+use crate::subjects::objects::Objects;
+use crate::subjects::ours::{self, Ours};
+use crate::workload::Workloads;
+
+#[derive(Parser)]
+#[command(name = "contender", args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+}
+
+/// The backends that are not ours.
+const OTHERS: &[&str] = &[
+    "limit-btreemap",
+    "limit-hashmap",
+    "limit-fs",
+    "limit-fs-fsync",
+    "object_store-mem",
+    "object_store-fs",
+    "object_store-fs-fsync",
+];
+
+async fn contend(options: &Options) -> Result<()> {
+    let synced = options.backend.ends_with("-fsync");
+    match options.backend.as_str() {
+        "limit-btreemap" => over(options, async |_| Ok(Locked::<BTreeMap<_, _>>::default())).await,
+        "limit-hashmap" => over(options, async |_| Ok(Locked::<HashMap<_, _>>::default())).await,
+        "limit-fs" | "limit-fs-fsync" => {
+            over(options, async |folder: PathBuf| Files::new(&folder, synced)).await
+        }
+        "object_store-mem" => over(options, async |_| Ok(Objects::memory())).await,
+        "object_store-fs" | "object_store-fs-fsync" => {
+            over(options, async |folder: PathBuf| {
+                Objects::local(&folder, synced)
+            })
+            .await
+        }
+        backend if ours::BACKENDS.contains(&backend) => {
+            over(options, async |folder: PathBuf| {
+                Ours::open(backend, &folder).await
+            })
+            .await
+        }
+        unknown => bail!(
+            "no backend `{unknown}`; there are {}, {}",
+            ours::BACKENDS.join(", "),
+            OTHERS.join(", ")
+        ),
+    }
+}
+
+async fn over<S: Subject>(
+    options: &Options,
+    open: impl AsyncFn(PathBuf) -> Result<S>,
+) -> Result<()> {
+    Workloads::new(options, open).run().await
+}
+
+fn main() -> Result<()> {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
+    runtime.block_on(contend(&cli.options))
+}
