@@ -1,7 +1,7 @@
 //! The entries, and what snapshots still need of their past.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, btree_map},
+    collections::{BTreeMap, BTreeSet, VecDeque, btree_map},
     ops::Bound,
 };
 
@@ -218,49 +218,49 @@ impl Table {
         }
     }
 
-    /// Up to about `count` entries of the snapshot within `bounds`, in the walk's order.
+    /// What `pick` makes of the next `count` keys of the snapshot within `bounds`, in the walk's order.
     ///
     /// The second part is the last key looked at; none once the walk is through.
-    pub(super) fn chunk(
+    pub(super) fn chunk<T>(
         &self,
         snapshot: u64,
         bounds: &Bounds,
         reverse: bool,
         count: usize,
-    ) -> (Vec<(Key, Slot)>, Option<Key>) {
-        let mut found = Vec::with_capacity(count.min(self.live.len()));
+        pick: impl Fn(&Key, &Slot) -> Option<T>,
+    ) -> (VecDeque<T>, Option<Key>) {
+        let mut found = VecDeque::with_capacity(count.min(self.live.len()));
         if is_empty(bounds) {
             return (found, None);
         }
         let live = range(&self.live, bounds);
-        if self.past.is_empty() {
-            let take = |(key, slot): (&Key, &Slot)| (key.clone(), slot.clone());
-            if reverse {
-                found.extend(live.rev().take(count).map(take));
-            } else {
-                found.extend(live.take(count).map(take));
-            }
-            let more = found.len() == count;
-            let last = found.last().filter(|_| more).map(|(key, _)| key.clone());
-            return (found, last);
-        }
-        let past = range(&self.past, bounds);
-        let keys: Box<dyn Iterator<Item = &Key>> = if reverse {
-            Box::new(merge(live.map(first).rev(), past.map(first).rev(), true))
-        } else {
-            Box::new(merge(live.map(first), past.map(first), false))
-        };
         let mut last = None;
-        for (looked_at, key) in keys.enumerate() {
+        let mut looked_at = 0;
+        let mut look = |key: &Key, slot: Option<&Slot>| {
+            found.extend(slot.and_then(|slot| pick(key, slot)));
+            looked_at += 1;
             if looked_at == count {
-                return (found, last);
+                last = Some(key.clone());
             }
-            if let Some(slot) = self.slot_at(snapshot, key) {
-                found.push((key.clone(), slot.clone()));
-            }
-            last = Some(key.clone());
+        };
+        if !self.past.is_empty() {
+            let past = range(&self.past, bounds).map(first);
+            let live = live.map(first);
+            let keys: Box<dyn Iterator<Item = &Key>> = if reverse {
+                Box::new(merge(live.rev(), past.rev(), true))
+            } else {
+                Box::new(merge(live, past, false))
+            };
+            keys.take(count)
+                .for_each(|key| look(key, self.slot_at(snapshot, key)));
+        } else if reverse {
+            let slots = live.rev().take(count);
+            slots.for_each(|(key, slot)| look(key, Some(slot)));
+        } else {
+            let slots = live.take(count);
+            slots.for_each(|(key, slot)| look(key, Some(slot)));
         }
-        (found, None)
+        (found, last)
     }
 
     fn slot_at(&self, snapshot: u64, key: &Key) -> Option<&Slot> {

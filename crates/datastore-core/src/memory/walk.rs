@@ -21,7 +21,7 @@ use super::{
 
 /// How many entries are taken under one lock at first, and at most.
 const FIRST_CHUNK: usize = 16;
-const MOST_CHUNK: usize = 256;
+const MOST_CHUNK: usize = 64;
 
 /// Answers a query. Nothing happens before the stream is polled.
 pub(super) fn query(store: Arc<Shared>, query: Query) -> BoxStream<'static, Result<Entry>> {
@@ -36,18 +36,27 @@ pub(super) fn query(store: Arc<Shared>, query: Query) -> BoxStream<'static, Resu
         rest.orders.remove(0);
     }
     let served = rest.filters.is_empty() && rest.orders.is_empty();
+    let mut bounds = query.key_bounds();
+    if query.within.as_ref().is_some_and(Key::is_root) {
+        // The root is within the bounds of what is under it.
+        raise_above_root(&mut bounds);
+    }
     let walk = Walk {
         store,
-        bounds: query.key_bounds(),
+        bounds,
         reverse: by_key.unwrap_or(query.reverse),
-        values: query.needs_values(),
-        metadata: query.select != Select::Keys || !served,
-        query,
+        pick: Pick {
+            values: query.needs_values(),
+            metadata: query.select != Select::Keys || !served,
+            moment: None,
+        },
         found: VecDeque::new(),
         chunk: FIRST_CHUNK,
-        moment: None,
         state: State::Before,
     };
+    if served && rest.offset == 0 && rest.limit.is_none() {
+        return Box::pin(walk);
+    }
     if served {
         // The walk has left out what is not selected.
         rest.select = Select::Values;
@@ -55,19 +64,53 @@ pub(super) fn query(store: Arc<Shared>, query: Query) -> BoxStream<'static, Resu
     evaluate(Box::pin(walk), rest)
 }
 
+fn raise_above_root(bounds: &mut Bounds) {
+    let root = Key::root();
+    let low = match &bounds.0 {
+        Bound::Included(low) | Bound::Excluded(low) => low.as_slice(),
+        Bound::Unbounded => &[],
+    };
+    if low <= root.as_bytes() {
+        bounds.0 = Bound::Excluded(root.as_bytes().to_vec());
+    }
+}
+
 struct Walk {
     store: Arc<Shared>,
-    query: Query,
     /// What is still to be walked.
     bounds: Bounds,
     reverse: bool,
+    pick: Pick,
+    found: VecDeque<Entry>,
+    chunk: usize,
+    state: State,
+}
+
+/// What is made of the slots.
+#[derive(Clone, Copy)]
+struct Pick {
     values: bool,
     metadata: bool,
-    found: VecDeque<(Key, Slot)>,
-    chunk: usize,
     /// When the snapshot was taken, if anything can have expired by then.
     moment: Option<Timestamp>,
-    state: State,
+}
+
+impl Pick {
+    fn entry(self, key: &Key, slot: &Slot) -> Option<Entry> {
+        if self.moment.is_some_and(|now| !slot.lives(now)) {
+            return None;
+        }
+        let mut entry = Entry::of_key(key.clone());
+        if self.metadata {
+            entry.size = Some(slot.value.len() as u64);
+            entry.version = Some(slot.version());
+            entry.expires = slot.expires;
+        }
+        if self.values {
+            entry.value = Some(slot.value.clone());
+        }
+        Some(entry)
+    }
 }
 
 enum State {
@@ -80,12 +123,16 @@ enum State {
 
 impl Walk {
     fn refill(&mut self, snapshot: u64) {
-        let (found, last) =
-            self.store
-                .read()
-                .chunk(snapshot, &self.bounds, self.reverse, self.chunk);
+        let pick = self.pick;
+        let (found, last) = self.store.read().chunk(
+            snapshot,
+            &self.bounds,
+            self.reverse,
+            self.chunk,
+            |key, slot| pick.entry(key, slot),
+        );
         self.chunk = (self.chunk * 2).min(MOST_CHUNK);
-        self.found = found.into();
+        self.found = found;
         match last {
             None => self.end(),
             Some(last) => {
@@ -104,19 +151,6 @@ impl Walk {
             self.store.write().release(snapshot);
         }
     }
-
-    fn entry(&self, key: Key, slot: Slot) -> Entry {
-        let mut entry = Entry::of_key(key);
-        if self.metadata {
-            entry.size = Some(slot.value.len() as u64);
-            entry.version = Some(slot.version());
-            entry.expires = slot.expires;
-        }
-        if self.values {
-            entry.value = Some(slot.value);
-        }
-        entry
-    }
 }
 
 impl Stream for Walk {
@@ -127,7 +161,7 @@ impl Stream for Walk {
         if matches!(this.state, State::Before) {
             match this.store.begin_walk() {
                 Ok((snapshot, moment)) => {
-                    this.moment = moment;
+                    this.pick.moment = moment;
                     this.state = State::Walking(snapshot);
                 }
                 Err(error) => {
@@ -137,10 +171,8 @@ impl Stream for Walk {
             }
         }
         loop {
-            while let Some((key, slot)) = this.found.pop_front() {
-                if this.moment.is_none_or(|now| slot.lives(now)) && this.query.covers(&key) {
-                    return Poll::Ready(Some(Ok(this.entry(key, slot))));
-                }
+            if let Some(entry) = this.found.pop_front() {
+                return Poll::Ready(Some(Ok(entry)));
             }
             match this.state {
                 State::Walking(snapshot) => this.refill(snapshot),
