@@ -15,7 +15,7 @@ use std::io;
 use std::path::{Component, Path};
 
 /// Checks that a path consists of plain names.
-fn check_path(path: &Path) -> io::Result<()> {
+pub(crate) fn check_path(path: &Path) -> io::Result<()> {
     let spelled_plainly = {
         let text = path.as_os_str().as_encoded_bytes();
         !text.is_empty()
@@ -31,7 +31,7 @@ fn check_path(path: &Path) -> io::Result<()> {
 }
 
 /// Checks that a name is one plain component.
-fn check_name(name: &OsStr) -> io::Result<()> {
+pub(crate) fn check_name(name: &OsStr) -> io::Result<()> {
     if name.as_encoded_bytes().contains(&b'/') {
         return Err(not_plain());
     }

@@ -1,0 +1,274 @@
+//! Which names a disk may have after the power went away.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::sync::Arc;
+
+use fastrand::Rng;
+
+use super::CrashModel;
+use super::change::{Change, Outcome, Synced};
+use super::tree::{Ino, Tree};
+use crate::fs::Replace;
+
+/// The changes of names before a power cut.
+#[derive(Debug)]
+pub(super) struct NameChanges {
+    steps: Vec<Step>,
+}
+
+#[derive(Debug)]
+struct Step {
+    change: Arc<Change>,
+    number: usize,
+    part: Part,
+    /// A sync of its folder has made it so.
+    durable: bool,
+    /// A sync of its folder failed: no later one proves anything.
+    lost: bool,
+    /// The steps without which this one is not there either.
+    after: Vec<usize>,
+}
+
+/// A file system that cannot rename onto free names only makes a second name and then removes the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Whole,
+    NewName,
+    OldName,
+}
+
+/// For each step, whether it reached the disk.
+pub(super) type Selection = Vec<bool>;
+
+impl NameChanges {
+    pub(super) fn new(history: &[Arc<Change>], model: CrashModel) -> Self {
+        let mut names = Self { steps: Vec::new() };
+        for (number, change) in history.iter().enumerate() {
+            match &**change {
+                Change::Sync {
+                    of: Synced::Names,
+                    ino,
+                    covers,
+                    outcome,
+                } => names.sync(*ino, *covers, *outcome),
+                Change::Rename {
+                    replace: Replace::No,
+                    ..
+                } if model == CrashModel::Chaos => {
+                    names.push(change, number, Part::NewName);
+                    names.push(change, number, Part::OldName);
+                }
+                Change::Create { .. } | Change::Remove { .. } | Change::Rename { .. } => {
+                    names.push(change, number, Part::Whole);
+                }
+                Change::Write { .. } | Change::SetModified { .. } | Change::Sync { .. } => {}
+            }
+        }
+        names.order(model);
+        names
+    }
+
+    fn push(&mut self, change: &Arc<Change>, number: usize, part: Part) {
+        let change = Arc::clone(change);
+        self.steps.push(Step {
+            change,
+            number,
+            part,
+            durable: false,
+            lost: false,
+            after: Vec::new(),
+        });
+    }
+
+    fn sync(&mut self, dir: Ino, covers: usize, outcome: Outcome) {
+        let concerned = |step: &&mut Step| {
+            step.number < covers && !step.durable && step.settled_by() == Some(dir)
+        };
+        for step in self.steps.iter_mut().filter(concerned) {
+            match outcome {
+                Outcome::Durable => step.durable = !step.lost,
+                Outcome::Lost => step.lost = true,
+            }
+        }
+    }
+
+    fn order(&mut self, model: CrashModel) {
+        let mut last: HashMap<Ino, usize> = HashMap::new();
+        for (index, step) in self.steps.iter_mut().enumerate() {
+            if step.part == Part::OldName {
+                step.after.push(index - 1);
+            }
+            if model == CrashModel::Chaos || step.lost {
+                continue;
+            }
+            for dir in step.dirs() {
+                step.after.extend(last.insert(dir, index));
+            }
+        }
+        // Every step comes after those it needs, so one pass from the end reaches all.
+        for index in (0..self.steps.len()).rev() {
+            let Some(step) = self.steps.get(index).filter(|step| step.durable) else {
+                continue;
+            };
+            for needed in step.after.clone() {
+                if let Some(needed) = self.steps.get_mut(needed) {
+                    needed.durable = true;
+                }
+            }
+        }
+    }
+
+    /// All that may have happened; none if that is more than `limit`.
+    pub(super) fn all(&self, limit: usize) -> Option<Vec<Selection>> {
+        let mut found: Vec<Selection> = vec![Vec::with_capacity(self.steps.len())];
+        for step in &self.steps {
+            for index in 0..found.len() {
+                let Some(selection) = found.get_mut(index) else {
+                    break;
+                };
+                if step.durable {
+                    selection.push(true);
+                    continue;
+                }
+                if step.possible(selection) {
+                    let mut with = selection.clone();
+                    with.push(true);
+                    selection.push(false);
+                    found.push(with);
+                } else {
+                    selection.push(false);
+                }
+            }
+            if found.len() > limit {
+                return None;
+            }
+        }
+        Some(found)
+    }
+
+    /// Chooses step by step: `wanted` is asked of those that may or may not be there.
+    pub(super) fn select(&self, mut wanted: impl FnMut(usize) -> bool) -> Selection {
+        let mut selection = Vec::with_capacity(self.steps.len());
+        for (index, step) in self.steps.iter().enumerate() {
+            selection.push(step.durable || (step.possible(&selection) && wanted(index)));
+        }
+        selection
+    }
+
+    pub(super) fn random(&self, rng: &mut Rng) -> Selection {
+        let sixteenths = rng.choice([1, 4, 8, 12, 15]).unwrap_or(8);
+        self.select(|_| rng.u8(0..16) < sixteenths)
+    }
+
+    /// The steps that may or may not be there.
+    pub(super) fn open(&self) -> impl Iterator<Item = usize> {
+        self.steps
+            .iter()
+            .enumerate()
+            .filter(|(_, step)| !step.durable)
+            .map(|(index, _)| index)
+    }
+
+    /// A step and all that it needs.
+    pub(super) fn only(&self, index: usize) -> Selection {
+        let mut needed = vec![false; self.steps.len()];
+        let mut waiting = vec![index];
+        while let Some(index) = waiting.pop() {
+            if let Some(needed) = needed.get_mut(index) {
+                *needed = true;
+            }
+            waiting.extend(
+                self.steps
+                    .get(index)
+                    .into_iter()
+                    .flat_map(|step| &step.after),
+            );
+        }
+        self.select(|index| needed.get(index) == Some(&true))
+    }
+
+    pub(super) fn apply(&self, selection: &[bool], tree: &mut Tree) {
+        for (step, _) in self
+            .steps
+            .iter()
+            .zip(selection)
+            .filter(|(_, there)| **there)
+        {
+            step.apply(tree);
+        }
+    }
+
+    pub(super) fn missing(&self, selection: &[bool]) -> Vec<(usize, Arc<Change>)> {
+        let missing = self
+            .steps
+            .iter()
+            .zip(selection)
+            .filter(|(_, there)| !**there);
+        missing
+            .map(|(step, _)| (step.number, Arc::clone(&step.change)))
+            .collect()
+    }
+}
+
+impl Step {
+    /// The folder whose sync makes it durable. For a rename that is the new name's: that of the old name's folder
+    /// would do on some file systems, and a store must not count on it.
+    fn settled_by(&self) -> Option<Ino> {
+        match (&*self.change, self.part) {
+            (Change::Create { dir, .. } | Change::Remove { dir, .. }, _) => Some(*dir),
+            (Change::Rename { from, .. }, Part::OldName) => Some(from.0),
+            (Change::Rename { to, .. }, _) => Some(to.0),
+            _ => None,
+        }
+    }
+
+    /// The folders in whose order of changes it has a place.
+    fn dirs(&self) -> Vec<Ino> {
+        match &*self.change {
+            Change::Create { dir, .. } => vec![*dir],
+            // A folder goes only after all that was in it.
+            Change::Remove { dir, ino, .. } => vec![*dir, *ino],
+            Change::Rename { from, to, .. } if from.0 == to.0 => vec![to.0],
+            Change::Rename { from, to, .. } => vec![from.0, to.0],
+            _ => Vec::new(),
+        }
+    }
+
+    fn possible(&self, before: &[bool]) -> bool {
+        self.after
+            .iter()
+            .all(|&index| before.get(index) == Some(&true))
+    }
+
+    fn apply(&self, tree: &mut Tree) {
+        match (&*self.change, self.part) {
+            (Change::Create { dir, name, ino, .. }, _) if is_free(tree, *dir, name) => {
+                tree.link(*dir, name, *ino);
+            }
+            (Change::Remove { dir, name, .. }, _) if is_free(tree, *dir, name) => {
+                tree.unlink(*dir, name);
+            }
+            (Change::Rename { from, ino, .. }, Part::OldName)
+                if tree.child(from.0, &from.1) == Some(*ino) =>
+            {
+                tree.unlink(from.0, &from.1);
+            }
+            (_, Part::OldName) => {}
+            (Change::Rename { to, ino, .. }, part) if is_free(tree, to.0, &to.1) => {
+                if part == Part::Whole {
+                    tree.unlink_all(*ino);
+                }
+                tree.link(to.0, &to.1, *ino);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What was moved out of a folder may still be in it, if that move got lost; then the folder stays, as otherwise the
+/// file would be neither here nor there.
+fn is_free(tree: &Tree, dir: Ino, name: &OsStr) -> bool {
+    let entries = tree.child(dir, name).and_then(|ino| tree.entries(ino));
+    entries.is_none_or(std::collections::BTreeMap::is_empty)
+}
