@@ -8,6 +8,7 @@
     reason = "a program's output goes to its terminal"
 )]
 
+mod bench;
 mod inputs;
 mod line;
 mod options;
@@ -34,6 +35,14 @@ use crate::workload::Workloads;
 struct Cli {
     #[command(flatten)]
     options: Options,
+    #[command(subcommand)]
+    mode: Option<Mode>,
+}
+
+#[derive(clap::Subcommand)]
+enum Mode {
+    /// Measure all contenders in turns and print one Markdown table.
+    Bench(bench::Args),
 }
 
 /// The backends that are not ours.
@@ -85,6 +94,9 @@ async fn over<S: Subject>(
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
+    if let Some(Mode::Bench(args)) = &cli.mode {
+        return bench::run(args);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
     runtime.block_on(contend(&cli.options))
 }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -93,18 +94,25 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T>> + Send,
 {
-    let ready = Barrier::new(tasks.len() + 1);
+    let count = tasks.len();
+    let ready = Barrier::new(count + 1);
+    let arrived = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         let start_on_thread = |task| {
-            let ready = &ready;
+            let (ready, arrived) = (&ready, &arrived);
             scope.spawn(move || {
+                arrived.fetch_add(1, Ordering::SeqCst);
                 ready.wait();
                 pollster::block_on(task)
             })
         };
         let threads: Vec<_> = tasks.into_iter().map(start_on_thread).collect();
-        ready.wait();
+        while arrived.load(Ordering::SeqCst) < count {
+            std::thread::yield_now();
+        }
+        // Before the barrier: behind it, this thread may be the last to go on.
         let start = Instant::now();
+        ready.wait();
         let outcomes = threads
             .into_iter()
             .map(|thread| thread.join().ok().context("a task panicked")?)

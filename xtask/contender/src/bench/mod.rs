@@ -1,0 +1,193 @@
+//! All contenders in one interleaved measurement, and one table of it.
+
+mod disk;
+mod plan;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use self::disk::Disk;
+use self::plan::{Contender, GROUPS, Group, Program};
+use crate::line::Line;
+
+/// What `cargo xtask bench` takes.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Args {
+    /// A folder on the disk to be measured; made if missing. What is written there is removed at the end.
+    #[arg(long, default_value = "target/bench")]
+    work: PathBuf,
+    /// How often every contender runs; ratios are taken inside a repetition.
+    #[arg(long, default_value_t = 5)]
+    repetitions: usize,
+    /// A factor on the number of operations, for a quick look.
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
+    /// Only the groups with these names.
+    #[arg(long, value_delimiter = ',')]
+    groups: Vec<String>,
+    /// Fixes the order of the contenders.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Start at once instead of waiting until the disk has forgotten earlier deletions.
+    #[arg(long)]
+    no_settle: bool,
+    /// The folder with the JavaScript packages of `peers/js`, to measure them as well.
+    #[arg(long)]
+    js: Option<PathBuf>,
+    /// Write every line to this file, too.
+    #[arg(long)]
+    lines: Option<PathBuf>,
+    /// Measure peak memory instead of time.
+    #[arg(long)]
+    pub(crate) memory: bool,
+}
+
+/// One line with where it was measured.
+#[derive(serde::Serialize)]
+pub(crate) struct Row {
+    group: &'static str,
+    repetition: usize,
+    #[serde(flatten)]
+    line: Line,
+}
+
+/// Measures and prints the table.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    for name in &args.groups {
+        let known = GROUPS.iter().any(|group| group.name == name);
+        ensure!(known, "no group `{name}`");
+    }
+    let mut measurement = Measurement {
+        args,
+        disk: Disk::new(&args.work)?,
+        rows: Vec::new(),
+    };
+    let before = machine_load();
+    if !args.no_settle {
+        measurement.disk.settle()?;
+    }
+    let random = &mut fastrand::Rng::with_seed(args.seed);
+    for group in measurement.groups() {
+        for repetition in 0..args.repetitions {
+            measurement.repetition(group, repetition, group.workloads, random)?;
+        }
+    }
+    // Last of all: deletions slow later creations on some file systems.
+    for group in measurement.groups().filter(|group| group.deletes) {
+        for repetition in 0..args.repetitions {
+            measurement.repetition(group, repetition, &["delete"], random)?;
+        }
+    }
+    if let Some(path) = &args.lines {
+        write_lines(path, &measurement.rows)?;
+    }
+    table::print(&measurement.rows);
+    println!("\nload {before} before and {} after", machine_load());
+    measurement.disk.report();
+    measurement.disk.remove()
+}
+
+struct Measurement<'a> {
+    args: &'a Args,
+    disk: Disk,
+    rows: Vec<Row>,
+}
+
+impl Measurement<'_> {
+    fn groups(&self) -> impl Iterator<Item = &'static Group> + use<> {
+        let chosen = self.args.groups.clone();
+        let is_chosen =
+            move |group: &&Group| chosen.is_empty() || chosen.iter().any(|name| name == group.name);
+        GROUPS.iter().filter(is_chosen)
+    }
+
+    /// Every contender of a group once, in random order.
+    fn repetition(
+        &mut self,
+        group: &'static Group,
+        repetition: usize,
+        workloads: &[&str],
+        random: &mut fastrand::Rng,
+    ) -> Result<()> {
+        let has_program =
+            |contender: &&Contender| contender.program == Program::Own || self.args.js.is_some();
+        let mut contenders: Vec<_> = group.contenders.iter().filter(has_program).collect();
+        random.shuffle(&mut contenders);
+        self.disk.check()?;
+        for contender in contenders {
+            let skipped = |workload: &&&str| !contender.skips.contains(*workload);
+            let workloads: Vec<&str> = workloads.iter().filter(skipped).copied().collect();
+            let folder = self.disk.folder()?;
+            let mut command = self.command(contender)?;
+            command.args(["--backend", contender.backend]);
+            command.args(["--contender", contender.name]);
+            command.args(["--workloads", &workloads.join(",")]);
+            command.args(["--n-small", &self.scaled(group.small)]);
+            command.args(["--n-large", &self.scaled(group.blocks)]);
+            command.arg("--dir").arg(folder);
+            let lines = lines_of(&mut command)?;
+            eprintln!(
+                "{} {repetition}: {}, {} lines",
+                group.name,
+                contender.name,
+                lines.len()
+            );
+            self.rows.extend(lines.into_iter().map(|line| Row {
+                group: group.name,
+                repetition,
+                line,
+            }));
+        }
+        Ok(())
+    }
+
+    fn scaled(&self, count: usize) -> String {
+        let scaled = (count as f64 * self.args.scale) as usize;
+        scaled.max(16).to_string()
+    }
+
+    fn command(&self, contender: &Contender) -> Result<Command> {
+        Ok(match (contender.program, &self.args.js) {
+            (Program::JavaScript, Some(packages)) => {
+                let mut node = Command::new("node");
+                node.arg(packages.join("peer.mjs"));
+                node
+            }
+            _ => Command::new(std::env::current_exe()?),
+        })
+    }
+}
+
+/// Runs a contender and reads its lines.
+fn lines_of(command: &mut Command) -> Result<Vec<Line>> {
+    let output = command
+        .output()
+        .with_context(|| format!("cannot start {command:?}"))?;
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr);
+        bail!("{command:?} ended with {}:\n{words}", output.status);
+    }
+    let text = String::from_utf8(output.stdout)?;
+    let lines = text.lines().filter(|line| line.starts_with('{'));
+    lines
+        .map(|line| serde_json::from_str(line).with_context(|| format!("no line: {line}")))
+        .collect()
+}
+
+fn write_lines(path: &Path, rows: &[Row]) -> Result<()> {
+    let mut text = String::new();
+    for row in rows {
+        text.push_str(&serde_json::to_string(row)?);
+        text.push('\n');
+    }
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// How busy the machine is, where the system tells.
+fn machine_load() -> String {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split(' ').next().unwrap_or_default().to_owned()
+}
