@@ -10,7 +10,7 @@ use interface_datastore::{
     Written, check_aborted, implement::fail_stream,
 };
 
-use crate::pass_on::pass_on;
+use crate::{claims::claims, pass_on::pass_on};
 
 /// Lets everything through but writes.
 ///
@@ -55,28 +55,13 @@ impl Datastore for ReadOnlyDatastore {
 
     fn capabilities(&self, prefix: &Key) -> Capabilities {
         let inner = self.inner.capabilities(prefix);
-        let mut own = Capabilities::none();
-        own.retains = inner.retains;
-        own.persistent = inner.persistent;
-        own.linearizable = inner.linearizable;
+        let mut own = claims!(inner: retains persistent linearizable default_durability max_durability versions expiry
+            ranged_get streaming_get key_order snapshot_query pushdown watch disk_usage keys max_value_len);
         // No write ever begins.
         own.dropped_writes_settle = Claim::Yes;
-        own.default_durability = inner.default_durability;
-        own.max_durability = inner.max_durability;
-        own.versions = inner.versions;
-        own.expiry = inner.expiry;
-        own.ranged_get = inner.ranged_get;
-        own.streaming_get = inner.streaming_get;
-        own.key_order = inner.key_order;
-        own.snapshot_query = inner.snapshot_query;
-        own.pushdown = inner.pushdown;
-        own.watch = inner.watch;
-        own.disk_usage = inner.disk_usage;
         own.maintenance = MaintenanceClaims::default();
         own.maintenance.check = inner.maintenance.check;
         own.maintenance.scrub = inner.maintenance.scrub;
-        own.keys = inner.keys;
-        own.max_value_len = inner.max_value_len;
         own
     }
 

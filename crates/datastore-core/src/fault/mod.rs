@@ -25,7 +25,7 @@ pub use self::{
     gate::Gate,
     plan::{Call, Fault, FaultPlan, Rule},
 };
-use crate::{lock::lock, pass_on::pass_on};
+use crate::{claims::claims, lock::lock, pass_on::pass_on};
 
 /// Does to the calls of a store what a [`FaultPlan`] tells; for tests of what stands on the store.
 ///
@@ -198,32 +198,11 @@ impl Datastore for FaultDatastore {
 
     fn capabilities(&self, prefix: &Key) -> Capabilities {
         let inner = self.inner.capabilities(prefix);
-        let mut own = Capabilities::none();
-        own.writable = inner.writable;
-        own.retains = inner.retains;
-        own.persistent = inner.persistent;
-        own.linearizable = inner.linearizable;
-        own.dropped_writes_settle = inner.dropped_writes_settle;
-        own.default_durability = inner.default_durability;
-        own.max_durability = inner.max_durability;
-        own.if_absent = inner.if_absent;
-        own.if_match = inner.if_match;
-        own.versions = inner.versions;
-        own.expiry = inner.expiry;
-        own.ranged_get = inner.ranged_get;
-        own.streaming_put = inner.streaming_put;
-        own.streaming_get = inner.streaming_get;
+        let mut own = claims!(inner: writable retains persistent linearizable dropped_writes_settle default_durability
+            max_durability if_absent if_match versions expiry ranged_get streaming_put streaming_get batch_conditions
+            key_order snapshot_query pushdown watch disk_usage maintenance keys max_value_len);
         // A plan may tear any batch.
         own.atomic_batch = inner.atomic_batch.both(Claim::Varies);
-        own.batch_conditions = inner.batch_conditions;
-        own.key_order = inner.key_order;
-        own.snapshot_query = inner.snapshot_query;
-        own.pushdown = inner.pushdown;
-        own.watch = inner.watch;
-        own.disk_usage = inner.disk_usage;
-        own.maintenance = inner.maintenance;
-        own.keys = inner.keys;
-        own.max_value_len = inner.max_value_len;
         own
     }
 
