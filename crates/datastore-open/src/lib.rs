@@ -1,1 +1,16 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "fs")]
+mod fs;
+#[cfg(feature = "memory")]
+mod memory;
+mod options;
+mod registry;
+mod url;
+
+pub use self::{
+    options::{Create, OpenOptions},
+    registry::{COMMON_OPTIONS, Opener, OptionHelp, Registry},
+    url::StoreUrl,
+};

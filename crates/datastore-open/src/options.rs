@@ -1,0 +1,58 @@
+//! How to open, whatever the kind of store.
+
+use interface_datastore::Durability;
+
+/// Whether opening may make a new store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Create {
+    /// If there is none.
+    #[default]
+    IfMissing,
+    /// No: that there is none is an error ([`NotFound`](interface_datastore::ErrorKind::NotFound)).
+    Never,
+    /// Always: that there is one is an error ([`AlreadyExists`](interface_datastore::ErrorKind::AlreadyExists)).
+    New,
+}
+
+/// How to open a store. The options of a URL that have the same meaning (`read-only`, `create`, `durability`) win.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OpenOptions {
+    /// Write nothing, whatever is asked of the store; implies [`Create::Never`].
+    pub read_only: bool,
+    /// Whether to make a new store. A store in memory is always new.
+    pub create: Create,
+    /// Durability of writes that ask for none; none: the store's own default.
+    pub durability: Option<Durability>,
+}
+
+impl OpenOptions {
+    /// Read and write, created if missing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Read and never write.
+    pub fn read_only() -> Self {
+        Self {
+            read_only: true,
+            create: Create::Never,
+            ..Self::default()
+        }
+    }
+
+    /// The same with this rule for new stores.
+    #[must_use]
+    pub fn with_create(mut self, create: Create) -> Self {
+        self.create = create;
+        self
+    }
+
+    /// The same with this default durability.
+    #[must_use]
+    pub fn with_durability(mut self, durability: impl Into<Option<Durability>>) -> Self {
+        self.durability = durability.into();
+        self
+    }
+}
