@@ -1,3 +1,9 @@
 //! The program `datastore`.
 
-fn main() {}
+use std::process::ExitCode;
+
+use datastore_open::Registry;
+
+fn main() -> ExitCode {
+    datastore_cli::run(&Registry::with_defaults(), std::env::args_os())
+}

@@ -1,0 +1,57 @@
+//! The commands, one module each.
+
+mod capabilities;
+mod completions;
+mod cp;
+mod du;
+mod export;
+mod get;
+mod has;
+mod import;
+mod ls;
+mod man;
+mod put;
+mod rm;
+mod stat;
+mod sync;
+mod verify;
+mod watch;
+
+use crate::{context::Context, failure::Outcome, output::Output};
+
+macro_rules! commands {
+    ($($(#[$meta:meta])* $name:ident: $module:ident;)*) => {
+        /// What the program does.
+        #[derive(Debug, clap::Subcommand)]
+        pub(crate) enum Command {
+            $($(#[$meta])* $name($module::Args),)*
+        }
+
+        impl Command {
+            pub(crate) async fn run(self, context: &Context, out: &mut Output) -> Outcome {
+                match self {
+                    $(Self::$name(args) => $module::run(args, context, out).await,)*
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    Put: put;
+    Get: get;
+    Has: has;
+    Rm: rm;
+    Ls: ls;
+    Stat: stat;
+    Du: du;
+    Cp: cp;
+    Import: import;
+    Export: export;
+    Sync: sync;
+    Verify: verify;
+    Watch: watch;
+    Capabilities: capabilities;
+    Completions: completions;
+    Man: man;
+}

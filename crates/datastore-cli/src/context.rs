@@ -1,0 +1,93 @@
+//! What every command works with.
+
+use std::{ffi::OsStr, sync::Arc};
+
+use datastore_open::{Create, OpenOptions, Registry, StoreUrl};
+use interface_datastore::{AbortSignal, Bytes, Datastore, ErrorKind, Key};
+
+use crate::{
+    args::Global,
+    failure::{Failure, Outcome},
+    key_text::{KeyForm, printable},
+};
+
+/// The schemes, the options of every command, and the signal that stops it.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) registry: Registry,
+    pub(crate) global: Global,
+    pub(crate) abort: AbortSignal,
+}
+
+impl Context {
+    /// The key that an argument names.
+    pub(crate) fn key(&self, text: &OsStr) -> Outcome<Key> {
+        KeyForm::of(self.global.hex_keys).key(text)
+    }
+
+    /// The key that an argument names, or the root.
+    pub(crate) fn key_or_root(&self, text: Option<&OsStr>) -> Outcome<Key> {
+        text.map_or_else(|| Ok(Key::root()), |text| self.key(text))
+    }
+
+    /// The prefix that an argument names, or that of all keys.
+    pub(crate) fn prefix(&self, text: Option<&OsStr>) -> Outcome<Bytes> {
+        KeyForm::of(self.global.hex_keys).prefix(text.unwrap_or_default())
+    }
+
+    /// Opens the store of the command line for reading only.
+    pub(crate) async fn open_to_read(&self) -> Outcome<Arc<dyn Datastore>> {
+        self.open(&self.global.store, OpenOptions::read_only())
+            .await
+    }
+
+    /// Opens the store of the command line to change what it holds.
+    pub(crate) async fn open_to_change(&self) -> Outcome<Arc<dyn Datastore>> {
+        self.open(
+            &self.global.store,
+            OpenOptions::new().with_create(Create::Never),
+        )
+        .await
+    }
+
+    /// Opens the store of the command line to add to it; makes it if need be.
+    pub(crate) async fn open_to_add(&self) -> Outcome<Arc<dyn Datastore>> {
+        self.open(&self.global.store, OpenOptions::new()).await
+    }
+
+    pub(crate) async fn open(
+        &self,
+        url: &StoreUrl,
+        options: OpenOptions,
+    ) -> Outcome<Arc<dyn Datastore>> {
+        Ok(self.registry.open_url(url, options).await?)
+    }
+
+    /// Opens the target of a copy; none if it is a dry run and there is no such store.
+    pub(crate) async fn open_target(
+        &self,
+        url: &StoreUrl,
+        dry_run: bool,
+    ) -> Outcome<Option<Arc<dyn Datastore>>> {
+        if !dry_run {
+            return self.open(url, OpenOptions::new()).await.map(Some);
+        }
+        match self.open(url, OpenOptions::read_only()).await {
+            Err(Failure::Store(error)) if error.kind() == ErrorKind::NotFound => Ok(None),
+            opened => opened.map(Some),
+        }
+    }
+
+    /// A line for the user's eye on standard error.
+    pub(crate) fn notice(&self, text: &str) {
+        notice(self.global.quiet, text);
+    }
+}
+
+/// A line for the user's eye on standard error, unless that shall be quiet.
+#[expect(clippy::print_stderr, reason = "this is where notices go")]
+pub(crate) fn notice(quiet: bool, text: &str) {
+    if !quiet {
+        eprintln!("datastore: {}", printable(text));
+    }
+}
