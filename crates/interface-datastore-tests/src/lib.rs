@@ -5,6 +5,8 @@ mod cases;
 mod failure;
 mod hooks;
 mod keys;
+mod list;
+mod naive;
 mod need;
 mod reference;
 mod refusals;

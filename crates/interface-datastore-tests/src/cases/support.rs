@@ -8,9 +8,14 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
-use interface_datastore::{AbortSignal, DatastoreExt, Entry, ErrorKind, Key, Result};
+use interface_datastore::{
+    AbortSignal, Datastore, DatastoreExt, Entry, ErrorKind, Key, Query, Result,
+};
 
-use crate::{Outcome, Subject, failure::expect_error};
+use crate::{
+    Outcome, Subject,
+    failure::{ensure, expect_error},
+};
 
 /// The pairs `{namespace}/key{i}` = `data{i}` for 100 numbers.
 pub(crate) fn hundred(subject: &Subject, namespace: &str) -> Outcome<Vec<(Key, Bytes)>> {
@@ -38,16 +43,24 @@ pub(crate) fn pairs_of(entries: Vec<Entry>) -> Vec<(Key, Bytes)> {
 }
 
 /// All pairs of the store, sorted.
-pub(crate) async fn all_pairs(
-    store: &dyn interface_datastore::Datastore,
-) -> Outcome<Vec<(Key, Bytes)>> {
-    let entries = store.query(interface_datastore::Query::all());
+pub(crate) async fn all_pairs(store: &dyn Datastore) -> Outcome<Vec<(Key, Bytes)>> {
+    let entries = store.query(Query::all());
     let mut pairs = pairs_of(entries.try_collect().await?);
     pairs.sort();
     Ok(pairs)
 }
 
-/// All pairs of the data set and no others, sorted.
+/// Ends the case unless the store holds nothing.
+pub(crate) async fn expect_empty(store: &dyn Datastore) -> Outcome {
+    let left = all_pairs(store).await?;
+    ensure!(
+        left.is_empty(),
+        "the store must be empty, but holds {left:?}"
+    );
+    Ok(())
+}
+
+/// Pairs in the order of their keys.
 pub(crate) fn sorted(mut pairs: Vec<(Key, Bytes)>) -> Vec<(Key, Bytes)> {
     pairs.sort();
     pairs
@@ -100,4 +113,17 @@ pub(crate) async fn poll_times<F: Future>(future: F, times: usize) -> Option<F::
 /// Polls a stream's next item once, then drops the stream.
 pub(crate) async fn poll_stream_once<T>(mut stream: impl Stream<Item = T> + Unpin) -> Option<T> {
     poll_once(stream.next()).await.flatten()
+}
+
+/// Lets others run.
+pub(crate) async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
