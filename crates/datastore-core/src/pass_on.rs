@@ -44,6 +44,57 @@ macro_rules! pass_on_one {
             self.inner().delete_opts(key, options)
         }
     };
+    (put_stream_opts) => {
+        fn put_stream_opts<'a>(
+            &'a self,
+            key: &'a ::interface_datastore::Key,
+            body: ::interface_datastore::BoxStream<
+                'static,
+                ::interface_datastore::Result<::bytes::Bytes>,
+            >,
+            options: ::interface_datastore::PutOptions,
+        ) -> ::interface_datastore::BoxFuture<
+            'a,
+            ::interface_datastore::Result<::interface_datastore::Written>,
+        > {
+            self.inner().put_stream_opts(key, body, options)
+        }
+    };
+    (put_many_opts) => {
+        fn put_many_opts(
+            &self,
+            source: ::interface_datastore::BoxStream<
+                'static,
+                ::interface_datastore::Result<(::interface_datastore::Key, ::bytes::Bytes)>,
+            >,
+            options: ::interface_datastore::PutManyOptions,
+        ) -> ::interface_datastore::BoxStream<
+            'static,
+            ::interface_datastore::Result<::interface_datastore::Key>,
+        > {
+            self.inner().put_many_opts(source, options)
+        }
+    };
+    (write_opts) => {
+        fn write_opts<'a>(
+            &'a self,
+            batch: ::interface_datastore::Batch,
+            options: ::interface_datastore::WriteOptions,
+        ) -> ::interface_datastore::BoxFuture<
+            'a,
+            ::interface_datastore::Result<::interface_datastore::Written>,
+        > {
+            self.inner().write_opts(batch, options)
+        }
+    };
+    (capabilities) => {
+        fn capabilities(
+            &self,
+            prefix: &::interface_datastore::Key,
+        ) -> ::interface_datastore::Capabilities {
+            self.inner().capabilities(prefix)
+        }
+    };
     (query_opts) => {
         fn query_opts(
             &self,
