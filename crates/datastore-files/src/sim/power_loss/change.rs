@@ -27,6 +27,7 @@ pub(super) enum Change {
         to: (Ino, OsString),
         ino: Ino,
         replace: Replace,
+        replaced: Option<Ino>,
     },
     Write {
         ino: Ino,

@@ -96,7 +96,7 @@ impl Disk {
         while let Some(step) = waiting.pop() {
             let next = match step {
                 Step::Root => ROOT,
-                Step::Up => self.live.parent(current).ok_or(io::ErrorKind::NotFound)?,
+                Step::Up => self.above(current)?,
                 Step::Down(name) => self.child(current, &name)?,
             };
             match self.live.get(next).map(|inode| &inode.body) {
@@ -116,6 +116,11 @@ impl Disk {
     fn child(&self, dir: Ino, name: &OsStr) -> io::Result<Ino> {
         self.check_place(dir, name)?;
         Ok(self.live.child(dir, name).ok_or(io::ErrorKind::NotFound)?)
+    }
+
+    fn above(&self, dir: Ino) -> io::Result<Ino> {
+        self.check_dir(dir)?;
+        Ok(self.live.parent(dir).ok_or(io::ErrorKind::NotFound)?)
     }
 
     /// Checks that there can be something of this name in a folder.
@@ -193,7 +198,8 @@ impl Disk {
     ) -> io::Result<()> {
         let ino = self.child(from.0, from.1)?;
         self.check_place(to.0, to.1)?;
-        if let Some(target) = self.live.child(to.0, to.1) {
+        let replaced = self.live.child(to.0, to.1);
+        if let Some(target) = replaced {
             if replace == Replace::No {
                 return Err(io::ErrorKind::AlreadyExists.into());
             }
@@ -211,6 +217,7 @@ impl Disk {
             to: own(to),
             ino,
             replace,
+            replaced,
         });
         Ok(())
     }

@@ -167,11 +167,13 @@ impl Fs for PowerLossFs {
     }
 
     fn read_at(&self, file: &File, buffer: &mut [u8], offset: u64, _: Wait) -> io::Result<usize> {
+        check_offset(offset)?;
         let ino = self.file_ino(file)?;
         self.live()?.read(ino, buffer, offset)
     }
 
     fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        check_offset(offset)?;
         let ino = self.file_ino(file)?;
         if !file.inner::<SimFile>()?.writable {
             return Err(Errno::BadHandle.into());
@@ -261,6 +263,14 @@ fn check_nul(text: &OsStr) -> io::Result<()> {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     Ok(())
+}
+
+/// Systems count with a sign.
+fn check_offset(offset: u64) -> io::Result<()> {
+    match i64::try_from(offset) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(io::ErrorKind::InvalidInput.into()),
+    }
 }
 
 /// Entries come in no useful order, as on real file systems, and in chunks between which the folder may change.

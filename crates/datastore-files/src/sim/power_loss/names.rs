@@ -94,16 +94,27 @@ impl NameChanges {
     }
 
     fn order(&mut self, model: CrashModel) {
-        let mut last: HashMap<Ino, usize> = HashMap::new();
+        let mut earlier: HashMap<Ino, Vec<usize>> = HashMap::new();
+        let mut new_name_durable = false;
         for (index, step) in self.steps.iter_mut().enumerate() {
             if step.part == Part::OldName {
-                step.after.push(index - 1);
+                // The new name comes right before the old one goes, which is not for good while that may be lost.
+                step.after.extend(index.checked_sub(1));
+                step.durable &= new_name_durable;
             }
-            if model == CrashModel::Chaos || step.lost {
+            new_name_durable = step.durable;
+            if step.lost {
                 continue;
             }
+            // A folder goes only after all that was in it.
+            let emptied = step.removed().and_then(|ino| earlier.get(&ino));
+            step.after.extend(emptied.into_iter().flatten());
             for dir in step.dirs() {
-                step.after.extend(last.insert(dir, index));
+                let in_dir = earlier.entry(dir).or_default();
+                if model == CrashModel::Ordered {
+                    step.after.extend(in_dir.last());
+                }
+                in_dir.push(index);
             }
         }
         // Every step comes after those it needs, so one pass from the end reaches all.
@@ -226,12 +237,19 @@ impl Step {
     /// The folders in whose order of changes it has a place.
     fn dirs(&self) -> Vec<Ino> {
         match &*self.change {
-            Change::Create { dir, .. } => vec![*dir],
-            // A folder goes only after all that was in it.
-            Change::Remove { dir, ino, .. } => vec![*dir, *ino],
+            Change::Create { dir, .. } | Change::Remove { dir, .. } => vec![*dir],
             Change::Rename { from, to, .. } if from.0 == to.0 => vec![to.0],
             Change::Rename { from, to, .. } => vec![from.0, to.0],
             _ => Vec::new(),
+        }
+    }
+
+    /// What it removes, itself or by putting something in its place.
+    fn removed(&self) -> Option<Ino> {
+        match &*self.change {
+            Change::Remove { ino, .. } => Some(*ino),
+            Change::Rename { replaced, .. } => *replaced,
+            _ => None,
         }
     }
 
@@ -249,10 +267,11 @@ impl Step {
             (Change::Remove { dir, name, .. }, _) if is_free(tree, *dir, name) => {
                 tree.unlink(*dir, name);
             }
-            (Change::Rename { from, ino, .. }, Part::OldName)
-                if tree.child(from.0, &from.1) == Some(*ino) =>
+            (Change::Rename { to, ino, .. }, Part::OldName)
+                if tree.child(to.0, &to.1) == Some(*ino) =>
             {
-                tree.unlink(from.0, &from.1);
+                tree.unlink_all(*ino);
+                tree.link(to.0, &to.1, *ino);
             }
             (_, Part::OldName) => {}
             (Change::Rename { to, ino, .. }, part) if is_free(tree, to.0, &to.1) => {

@@ -1,0 +1,9 @@
+//! The simulated file systems keep to their models.
+
+mod against_real;
+mod crash_states;
+mod faults;
+mod laws;
+mod processes;
+mod protocols;
+mod script;
