@@ -65,6 +65,15 @@ pub(crate) fn query(
     options: QueryOptions,
     mut open: impl FnMut(Entry) -> Result<Entry> + MaybeSend + 'static,
 ) -> BoxStream<'static, Result<Entry>> {
+    let opened = inner
+        .query_opts(key_query(&query), options)
+        .map(move |entry| entry.and_then(&mut open));
+    evaluate(until_error(opened), query.without_key_scope(true))
+}
+
+/// The part of a query that the inner store answers: which keys, in which order, with what of their values; and how many
+/// if that can be told before the filters and orders.
+pub(crate) fn key_query(query: &Query) -> Query {
     let mut keys = Query::default();
     keys.prefix = query.prefix.clone();
     keys.within = query.within.clone();
@@ -83,10 +92,7 @@ pub(crate) fn query(
         let reach = |limit: u64| limit.saturating_add(query.offset);
         keys.limit = query.limit.map(reach);
     }
-    let opened = inner
-        .query_opts(keys, options)
-        .map(move |entry| entry.and_then(&mut open));
-    evaluate(until_error(opened), query.without_key_scope(true))
+    keys
 }
 
 /// Ends a stream after its first error.
