@@ -10,7 +10,9 @@
 
 mod bench;
 mod inputs;
+mod layers;
 mod line;
+mod memory;
 mod options;
 mod subject;
 mod subjects;
@@ -43,10 +45,13 @@ struct Cli {
 enum Mode {
     /// Measure all contenders in turns and print one Markdown table.
     Bench(bench::Args),
+    /// Run one case of `bench --memory`.
+    Memory(memory::Args),
 }
 
 /// The backends that are not ours.
 const OTHERS: &[&str] = &[
+    "layers",
     "limit-btreemap",
     "limit-hashmap",
     "limit-fs",
@@ -59,6 +64,7 @@ const OTHERS: &[&str] = &[
 async fn contend(options: &Options) -> Result<()> {
     let synced = options.backend.ends_with("-fsync");
     match options.backend.as_str() {
+        "layers" => layers::run(options).await,
         "limit-btreemap" => over(options, async |_| Ok(Locked::<BTreeMap<_, _>>::default())).await,
         "limit-hashmap" => over(options, async |_| Ok(Locked::<HashMap<_, _>>::default())).await,
         "limit-fs" | "limit-fs-fsync" => {
@@ -94,9 +100,10 @@ async fn over<S: Subject>(
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
-    if let Some(Mode::Bench(args)) = &cli.mode {
-        return bench::run(args);
+    let runtime = || tokio::runtime::Builder::new_multi_thread().build();
+    match &cli.mode {
+        None => runtime()?.block_on(contend(&cli.options)),
+        Some(Mode::Bench(args)) => bench::run(args),
+        Some(Mode::Memory(args)) => runtime()?.block_on(memory::case(args)),
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
-    runtime.block_on(contend(&cli.options))
 }

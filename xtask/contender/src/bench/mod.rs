@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use self::disk::Disk;
 use self::plan::{Contender, GROUPS, Group, Program};
 use crate::line::Line;
+use crate::memory;
 
 /// What `cargo xtask bench` takes.
 #[derive(clap::Args, Clone, Debug)]
@@ -42,7 +43,7 @@ pub(crate) struct Args {
     lines: Option<PathBuf>,
     /// Measure peak memory instead of time.
     #[arg(long)]
-    pub(crate) memory: bool,
+    memory: bool,
 }
 
 /// One line with where it was measured.
@@ -56,6 +57,9 @@ pub(crate) struct Row {
 
 /// Measures and prints the table.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    if args.memory {
+        return memory::run(&args.work, args.scale);
+    }
     for name in &args.groups {
         let known = GROUPS.iter().any(|group| group.name == name);
         ensure!(known, "no group `{name}`");
@@ -112,9 +116,12 @@ impl Measurement<'_> {
         workloads: &[&str],
         random: &mut fastrand::Rng,
     ) -> Result<()> {
-        let has_program =
-            |contender: &&Contender| contender.program == Program::Own || self.args.js.is_some();
-        let mut contenders: Vec<_> = group.contenders.iter().filter(has_program).collect();
+        let runs = |contender: &&Contender| match contender.program {
+            Program::Own => true,
+            Program::JavaScript => self.args.js.is_some(),
+            Program::WithOurs => false,
+        };
+        let mut contenders: Vec<_> = group.contenders.iter().filter(runs).collect();
         random.shuffle(&mut contenders);
         self.disk.check()?;
         for contender in contenders {

@@ -1,7 +1,7 @@
 //! The one table.
 
 use super::Row;
-use super::plan::{Column, GROUPS, Group, TARGETS, Target};
+use super::plan::{Column, GROUPS, Group, Target};
 
 /// Prints medians, best figures and ratios.
 pub(crate) fn print(rows: &[Row]) {
@@ -14,11 +14,9 @@ pub(crate) fn print(rows: &[Row]) {
     println!("|---|---|{}---|", "---|".repeat(Column::ALL.len()));
     for group in GROUPS {
         for workload in workloads(group, rows) {
-            let target = TARGETS
-                .iter()
-                .find(|target| target.group == group.name && target.workload == workload);
+            let target = Target::of(group.name, workload);
             let cells = Column::ALL.map(|column| cell(group, workload, column, target, rows));
-            let target = target.map(wording).unwrap_or_default();
+            let target = target.map(Target::wording).unwrap_or_default();
             println!(
                 "| {} | {workload} | {} | {target} |",
                 group.name,
@@ -28,19 +26,17 @@ pub(crate) fn print(rows: &[Row]) {
     }
 }
 
-/// The workloads of a group that were measured.
-fn workloads<'a>(group: &'a Group, rows: &[Row]) -> Vec<&'a str> {
-    let measured = |workload: &&str| {
-        rows.iter()
-            .any(|row| row.group == group.name && row.line.workload == *workload)
-    };
-    let all = group.workloads.iter().copied().chain(["delete"]);
-    all.filter(measured).collect()
-}
-
-fn wording(target: &Target) -> String {
-    let which = if target.inline_only { ", inline" } else { "" };
-    format!("≤ {:.2}×{which}", target.at_most)
+/// The workloads of a group that were measured, as planned, and others as they came.
+fn workloads<'a>(group: &Group, rows: &'a [Row]) -> Vec<&'a str> {
+    let mut found: Vec<&str> = Vec::new();
+    for row in rows.iter().filter(|row| row.group == group.name) {
+        if !found.contains(&row.line.workload.as_str()) {
+            found.push(&row.line.workload);
+        }
+    }
+    let place = |name: &str| group.workloads.iter().position(|planned| *planned == name);
+    found.sort_by_key(|name| place(name).unwrap_or(usize::MAX));
+    found
 }
 
 fn cell(
@@ -63,19 +59,19 @@ fn cell(
         return shown;
     }
     let raw = self::times(group, workload, Column::Raw, rows);
-    let ratios = times.iter().filter_map(|(repetition, micros)| {
-        let (_, raw) = raw.iter().find(|(of, _)| of == repetition)?;
-        Some(micros / raw)
-    });
-    let Some(ratio) = median(ratios) else {
+    let pairs: Vec<(f64, f64)> = times
+        .iter()
+        .filter_map(|(repetition, micros)| {
+            let (_, raw) = raw.iter().find(|(of, _)| of == repetition)?;
+            Some((*micros, *raw))
+        })
+        .collect();
+    let ratio = median(pairs.iter().map(|(micros, raw)| micros / raw));
+    let more = median(pairs.iter().map(|(micros, raw)| micros - raw));
+    let (Some(ratio), Some(more)) = (ratio, more) else {
         return shown;
     };
-    let bound = target.is_some_and(|target| match column {
-        Column::Ours => !target.inline_only && ratio > target.at_most,
-        Column::Inline => ratio > target.at_most,
-        _ => false,
-    });
-    if bound {
+    if target.is_some_and(|target| target.is_missed(column, ratio, more)) {
         format!("{shown} (**{ratio:.2}×**)")
     } else {
         format!("{shown} ({ratio:.2}×)")
