@@ -1,9 +1,10 @@
-//! Group commit: what arrives while a group is being worked on makes up the next one.
+//! Group commit: what is ready while a group is being worked on makes up the next one.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -13,23 +14,38 @@ use crate::tree::lock;
 
 /// How many jobs make up a group at most.
 const MAX_GROUP: usize = 256;
+/// How long a group waits at most for jobs that are nearly ready.
+const MAX_WAIT: Duration = Duration::from_millis(2);
 
 type Work<J, R> = dyn Fn(Vec<J>) -> Vec<R> + Send + Sync;
 
 /// Gathers jobs of concurrent callers so that they share what is dear, such as syncing a folder.
 ///
-/// One caller at a time works, for all that wait; nobody waits longer for company than the group before takes.
+/// Each caller prepares its job by itself, side by side with others. Whoever is ready first works, for all that are ready
+/// by then; for others that are preparing it waits a little while, so that groups do not fall apart. Clones share one
+/// queue.
 pub struct GroupCommit<J, R> {
     shared: Arc<Shared<J, R>>,
 }
 
+impl<J, R> Clone for GroupCommit<J, R> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
 struct Shared<J, R> {
     queue: Mutex<Queue<J, R>>,
+    ready: Condvar,
     work: Box<Work<J, R>>,
 }
 
 struct Queue<J, R> {
     waiting: VecDeque<(J, oneshot::Sender<R>)>,
+    /// How many are preparing a job for which others may wait.
+    preparing: usize,
     working: bool,
 }
 
@@ -39,62 +55,145 @@ impl<J, R> fmt::Debug for GroupCommit<J, R> {
     }
 }
 
+/// Whether others may wait for a job that is being prepared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Company {
+    /// It will be ready soon.
+    Welcome,
+    /// It may take long.
+    Declined,
+}
+
 impl<J: Send + 'static, R: Send + 'static> GroupCommit<J, R> {
     /// Groups that are worked on by `work`, which blocks and gives an outcome for each job, in order.
     pub fn new(work: impl Fn(Vec<J>) -> Vec<R> + Send + Sync + 'static) -> Self {
-        let queue = Mutex::new(Queue {
+        let queue = Queue {
             waiting: VecDeque::new(),
+            preparing: 0,
             working: false,
-        });
+        };
         Self {
             shared: Arc::new(Shared {
-                queue,
+                queue: Mutex::new(queue),
+                ready: Condvar::new(),
                 work: Box::new(work),
             }),
         }
     }
 
-    /// Has a job done together with others. Once this was polled the job is done even if the future is dropped.
+    /// Prepares a job and has it done together with others, in one hop. Once this was polled the job is done even if the
+    /// future is dropped.
     ///
     /// # Errors
     ///
-    /// [`Reason::Interrupted`](crate::Reason::Interrupted), naming `path`, if the runtime is shutting down.
-    pub async fn submit(&self, blocking: Blocking, path: &Path, job: J) -> Result<R> {
-        let (sender, receiver) = oneshot::channel();
-        let lead = {
-            let mut queue = lock(&self.shared.queue);
-            queue.waiting.push_back((job, sender));
-            !std::mem::replace(&mut queue.working, true)
+    /// That of `prepare`, inside; outside [`Reason::Interrupted`](crate::Reason::Interrupted), naming `path`, if the
+    /// runtime is shutting down.
+    pub async fn submit<E: Send + 'static>(
+        &self,
+        blocking: Blocking,
+        path: &Path,
+        company: Company,
+        prepare: impl FnOnce() -> Result<J, E> + Send + 'static,
+    ) -> Result<Result<R, E>> {
+        let shared = Arc::clone(&self.shared);
+        let step = move || {
+            let preparing = Preparing::new(&shared, company);
+            let job = prepare();
+            let queued = job.map(|job| shared.enqueue(job));
+            drop(preparing);
+            queued.map(|(outcome, lead)| {
+                if lead {
+                    Turn(&shared).work();
+                }
+                outcome
+            })
         };
-        if lead {
-            let turn = Turn(Some(Arc::clone(&self.shared)));
-            blocking.run(path, move || turn.work()).await?;
+        match blocking.run(path, step).await? {
+            Ok(outcome) => {
+                let outcome = outcome.await;
+                outcome.map(Ok).map_err(|_| FileError::interrupted(path))
+            }
+            Err(error) => Ok(Err(error)),
         }
-        receiver.await.map_err(|_| FileError::interrupted(path))
     }
 }
 
-/// The right to work. If it is dropped unused (the runtime shut down), what waits is let go.
-struct Turn<J, R>(Option<Arc<Shared<J, R>>>);
+impl<J, R> Shared<J, R> {
+    /// Queues a job; true if the caller has to work.
+    fn enqueue(&self, job: J) -> (oneshot::Receiver<R>, bool) {
+        let (sender, receiver) = oneshot::channel();
+        let mut queue = lock(&self.queue);
+        queue.waiting.push_back((job, sender));
+        let lead = !std::mem::replace(&mut queue.working, true);
+        (receiver, lead)
+    }
 
-impl<J, R> Turn<J, R> {
-    fn work(mut self) {
-        while let Some(shared) = self.0.clone() {
-            let group: Vec<_> = {
-                let mut queue = lock(&shared.queue);
-                let size = queue.waiting.len().min(MAX_GROUP);
-                if size == 0 {
-                    // From here on the next caller leads.
-                    queue.working = false;
-                    self.0 = None;
-                }
-                queue.waiting.drain(..size).collect()
-            };
-            let (jobs, senders): (Vec<J>, Vec<_>) = group.into_iter().unzip();
-            if jobs.is_empty() {
-                continue;
+    /// The next group; none if nothing waits, and then the turn is over.
+    fn next_group(&self) -> Vec<(J, oneshot::Sender<R>)> {
+        let mut queue = lock(&self.queue);
+        if !queue.waiting.is_empty() {
+            let waited = self
+                .ready
+                .wait_timeout_while(queue, MAX_WAIT, |queue| queue.is_small());
+            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let size = queue.waiting.len().min(MAX_GROUP);
+        if size == 0 {
+            // From here on the next caller leads.
+            queue.working = false;
+        }
+        queue.waiting.drain(..size).collect()
+    }
+}
+
+impl<J, R> Queue<J, R> {
+    /// Whether it is better to wait: while one half of the callers has its jobs done, the other half prepares.
+    fn is_small(&self) -> bool {
+        self.preparing > self.waiting.len() && self.waiting.len() < MAX_GROUP
+    }
+}
+
+/// Counts one who prepares.
+struct Preparing<'a, J, R> {
+    shared: &'a Shared<J, R>,
+    company: Company,
+}
+
+impl<'a, J, R> Preparing<'a, J, R> {
+    fn new(shared: &'a Shared<J, R>, company: Company) -> Self {
+        if company == Company::Welcome {
+            lock(&shared.queue).preparing += 1;
+        }
+        Self { shared, company }
+    }
+}
+
+impl<J, R> Drop for Preparing<'_, J, R> {
+    fn drop(&mut self) {
+        if self.company == Company::Welcome {
+            let mut queue = lock(&self.shared.queue);
+            queue.preparing -= 1;
+            if !queue.is_small() {
+                self.shared.ready.notify_all();
             }
-            for (sender, outcome) in senders.into_iter().zip((shared.work)(jobs)) {
+        }
+    }
+}
+
+/// The right to work. If the work panics, what waits is let go.
+struct Turn<'a, J, R>(&'a Shared<J, R>);
+
+impl<J, R> Turn<'_, J, R> {
+    fn work(self) {
+        loop {
+            let group = self.0.next_group();
+            if group.is_empty() {
+                std::mem::forget(self);
+                return;
+            }
+            let (jobs, senders): (Vec<J>, Vec<_>) = group.into_iter().unzip();
+            let outcomes = (self.0.work)(jobs);
+            for (sender, outcome) in senders.into_iter().zip(outcomes) {
                 // Nobody may be waiting any more.
                 let _ = sender.send(outcome);
             }
@@ -102,12 +201,10 @@ impl<J, R> Turn<J, R> {
     }
 }
 
-impl<J, R> Drop for Turn<J, R> {
+impl<J, R> Drop for Turn<'_, J, R> {
     fn drop(&mut self) {
-        if let Some(shared) = &self.0 {
-            let mut queue = lock(&shared.queue);
-            queue.working = false;
-            queue.waiting.clear();
-        }
+        let mut queue = lock(&self.0.queue);
+        queue.working = false;
+        queue.waiting.clear();
     }
 }

@@ -22,7 +22,7 @@ pub use fs::{
     Wait, is_link, link_error,
 };
 pub use gate::{Gates, Pass};
-pub use group::GroupCommit;
+pub use group::{Company, GroupCommit};
 pub use hop::Blocking;
 pub use publish::{Change, Changed, Contents, Safety};
 pub use read::OpenFile;

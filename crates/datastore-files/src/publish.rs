@@ -4,16 +4,20 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use bytes::Bytes;
 
 use crate::error::{Action, FileError, Reason, Result};
 use crate::fs::{Dir, Metadata, Replace};
 use crate::temp::TempFile;
-use crate::tree::{Tree, absent_is_none};
+use crate::tree::{Tree, absent_is_none, lock};
 
 /// How many files are synced as a group, all of them open meanwhile.
 const SYNC_GROUP: usize = 256;
+/// A group gets one more thread to sync for so many files, up to a limit.
+const FILES_PER_SYNC_THREAD: usize = 8;
+const MAX_SYNC_THREADS: usize = 16;
 /// How often a write makes its folder again that others remove as empty at the same time.
 const FOLDER_RETRIES: usize = 100;
 
@@ -47,6 +51,23 @@ pub enum Contents {
     Bytes(Bytes),
     /// A temporary file of the same tree.
     Temp(TempFile),
+}
+
+impl Contents {
+    /// Length in bytes.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Temp(temp) => temp.len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// A change that took effect.
@@ -97,15 +118,15 @@ impl Tree {
         outcomes
     }
 
-    /// Writes bytes to a temporary file and starts their way to the disk: so that a group that will be synced is written in
-    /// parallel. The result goes to [`apply`](Self::apply).
+    /// Writes bytes to a temporary file and makes them durable: what concurrent writers can do side by side before they
+    /// share the rest. The result goes to [`apply`](Self::apply).
     ///
     /// # Errors
     ///
-    /// What writing meets.
+    /// What writing and syncing meet.
     pub fn prepare(&self, bytes: &[u8]) -> Result<TempFile> {
-        let temp = self.fill(bytes)?;
-        temp.start_sync();
+        let mut temp = self.fill(bytes)?;
+        temp.sync()?;
         Ok(temp)
     }
 
@@ -172,31 +193,20 @@ impl Tree {
                     contents,
                     replace,
                     obsolete,
-                } => match self.temp_of(contents) {
-                    Ok(temp) => {
-                        if several {
-                            temp.start_sync();
-                        }
-                        Ready::Write(
-                            Target {
-                                path,
-                                replace,
-                                obsolete,
-                            },
-                            temp,
-                        )
-                    }
+                } => match self.temp_of(contents).and_then(|temp| temp.sealed(several)) {
+                    Ok(temp) => Ready::Write(
+                        Target {
+                            path,
+                            replace,
+                            obsolete,
+                        },
+                        temp,
+                    ),
                     Err(error) => Ready::Failed(path, error),
                 },
             });
         }
-        for step in &mut ready {
-            if let Ready::Write(target, temp) = step {
-                if let Err(error) = temp.sync() {
-                    *step = Ready::Failed(std::mem::take(&mut target.path), error);
-                }
-            }
-        }
+        sync_side_by_side(&mut ready);
         ready
     }
 
@@ -249,7 +259,7 @@ impl Tree {
         synced: bool,
         scratch: &mut Scratch,
     ) -> Result<Changed> {
-        let metadata = temp.stamp()?;
+        let metadata = temp.seal()?;
         let path = &target.path;
         let (folder, name) = split(self, path)?;
         let mut retries = FOLDER_RETRIES;
@@ -326,6 +336,34 @@ enum Ready {
     Write(Target, TempFile),
     Remove(PathBuf, Option<PathBuf>),
     Failed(PathBuf, FileError),
+}
+
+/// Syncs files on several threads: the system merges what they wait for.
+fn sync_side_by_side(ready: &mut [Ready]) {
+    let helpers = (ready.len() / FILES_PER_SYNC_THREAD).min(MAX_SYNC_THREADS - 1);
+    let queue = Mutex::new(ready.iter_mut());
+    let work = || loop {
+        let next = lock(&queue).next();
+        match next {
+            Some(step) => sync_one(step),
+            None => return,
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..helpers {
+            // Where the system gives no more threads, those that there are do all of it.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+}
+
+fn sync_one(step: &mut Ready) {
+    if let Ready::Write(target, temp) = step {
+        if let Err(error) = temp.sync() {
+            *step = Ready::Failed(std::mem::take(&mut target.path), error);
+        }
+    }
 }
 
 /// What changes of one call share.

@@ -83,6 +83,8 @@ impl TempArea {
             name,
             file,
             len: 0,
+            sealed: None,
+            synced: false,
             published: false,
         })
     }
@@ -190,6 +192,9 @@ pub struct TempFile {
     name: OsString,
     file: File,
     len: u64,
+    /// Its facts, once it has its time of change.
+    sealed: Option<Metadata>,
+    synced: bool,
     published: bool,
 }
 
@@ -209,6 +214,8 @@ impl TempFile {
     ///
     /// [`Reason::NoSpace`](crate::Reason::NoSpace) and others; the file is of no use then.
     pub fn write_all(&mut self, mut bytes: &[u8]) -> Result<()> {
+        self.sealed = None;
+        self.synced = false;
         while !bytes.is_empty() {
             let written = match self.area.fs.write_at(&self.file, bytes, self.len) {
                 Ok(0) => Err(io::Error::from(io::ErrorKind::WriteZero)),
@@ -234,26 +241,38 @@ impl TempFile {
         self.len == 0
     }
 
-    /// Hints that it will be synced.
-    pub(crate) fn start_sync(&self) {
-        self.area.fs.start_sync(&self.file);
+    /// Finishes it but for syncing: a change of time while others sync would wait for them. With `hint` it starts its way to
+    /// the disk.
+    pub(crate) fn sealed(mut self, hint: bool) -> Result<Self> {
+        self.seal()?;
+        if hint && !self.synced {
+            self.area.fs.start_sync(&self.file);
+        }
+        Ok(self)
     }
 
-    pub(crate) fn sync(&self) -> Result<()> {
-        self.area
-            .fs
-            .sync_file(&self.file, SyncWhat::Data)
-            .map_err(|error| self.failed(Action::Sync, error))
+    /// Makes the contents durable, unless they are.
+    pub(crate) fn sync(&mut self) -> Result<()> {
+        if !self.synced {
+            self.seal()?;
+            let synced = self.area.fs.sync_file(&self.file, SyncWhat::Data);
+            synced.map_err(|error| self.failed(Action::Sync, error))?;
+            self.synced = true;
+        }
+        Ok(())
     }
 
     /// Gives it a time of change that no other file of this process has, and tells its facts.
-    pub(crate) fn stamp(&self) -> Result<Metadata> {
+    pub(crate) fn seal(&mut self) -> Result<Metadata> {
+        if let Some(metadata) = self.sealed {
+            return Ok(metadata);
+        }
         let stamped = self.area.fs.set_modified(&self.file, unique_nanos());
         stamped.map_err(|error| self.failed(Action::Write, error))?;
-        self.area
-            .fs
-            .file_metadata(&self.file)
-            .map_err(|error| self.failed(Action::Inspect, error))
+        let metadata = self.area.fs.file_metadata(&self.file);
+        let metadata = metadata.map_err(|error| self.failed(Action::Inspect, error))?;
+        self.sealed = Some(metadata);
+        Ok(metadata)
     }
 
     /// Moves it to its place.

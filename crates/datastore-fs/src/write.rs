@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use datastore_files::{
-    Action, Change, Changed, Contents, FileError, Kind, Pass, Reason, Replace, Safety, TempFile,
-    Tree, Wait,
+    Action, Change, Changed, Company, Contents, FileError, Kind, Pass, Reason, Replace, Safety,
+    TempFile, Tree, Wait,
 };
 use interface_datastore::{
     Batch, BatchOp, BatchReport, Condition, DeleteOptions, Error, ErrorKind, Key, Operation,
@@ -21,19 +21,36 @@ use crate::store::{FsDatastore, Inner};
 /// What became of a change of a file.
 pub(crate) type Outcome = Result<Changed, FileError>;
 
-/// A change that shall survive loss of power, and the key's pass, which is held until it is done.
+/// Values larger than this are not waited for by others who want to share a sync.
+const MAX_AWAITED: u64 = 1 << 20;
+
+/// A change that shall survive loss of power, what follows it, and the key's pass, which is held until then.
 pub(crate) struct Durable {
     change: Change,
+    conclude: Box<dyn FnOnce(Outcome) -> Result<Written> + Send>,
     pass: Pass<Key>,
 }
 
 /// Applies the changes of several writers at once, so that they share syncs. Blocks.
-pub(crate) fn commit(tree: &Tree, jobs: Vec<Durable>) -> Vec<Outcome> {
-    let (changes, passes): (Vec<Change>, Vec<Pass<Key>>) =
-        jobs.into_iter().map(|job| (job.change, job.pass)).unzip();
+pub(crate) fn commit(tree: &Tree, jobs: Vec<Durable>) -> Vec<Result<Written>> {
+    let mut changes = Vec::with_capacity(jobs.len());
+    let mut rest = Vec::with_capacity(jobs.len());
+    for Durable {
+        change,
+        conclude,
+        pass,
+    } in jobs
+    {
+        changes.push(change);
+        rest.push((conclude, pass));
+    }
     let outcomes = tree.apply(changes, Safety::Power);
-    drop(passes);
-    outcomes
+    let mut written = Vec::with_capacity(rest.len());
+    for (outcome, (conclude, pass)) in outcomes.into_iter().zip(rest) {
+        written.push(conclude(outcome));
+        drop(pass);
+    }
+    written
 }
 
 impl FsDatastore {
@@ -80,13 +97,18 @@ impl FsDatastore {
             };
             return inner.hop(Operation::Put, step).await?;
         }
-        let step = move || (put.prepare(&store, contents).map(|temp| (temp, pass)), put);
-        let (prepared, put) = inner.hop(Operation::Put, step).await?;
-        let (temp, pass) = prepared?;
-        let outcome = self
-            .commit(Operation::Put, put.change(Contents::Temp(temp)), pass)
-            .await?;
-        put.conclude(inner, outcome)
+        let awaited = contents.len() <= MAX_AWAITED;
+        let prepare = move || {
+            let temp = put.prepare(&store, contents)?;
+            let change = put.change(Contents::Temp(temp));
+            let conclude = Box::new(move |outcome| put.conclude(&store, outcome));
+            Ok(Durable {
+                change,
+                conclude,
+                pass,
+            })
+        };
+        self.commit(Operation::Put, awaited, prepare).await
     }
 
     pub(crate) async fn delete(&self, key: &Key, options: DeleteOptions) -> Result<()> {
@@ -110,41 +132,53 @@ impl FsDatastore {
         inner.check_open(Operation::Delete)?;
         let store = Arc::clone(inner);
         let change = removal(inner.layout.place(key));
-        let check = move |store: &Inner, pass: &Pass<Key>| {
-            store.check_condition(Operation::Delete, &condition, pass.key())
+        let check = move || {
+            store
+                .check_condition(Operation::Delete, &condition, pass.key())
+                .map(|()| (store, pass))
         };
-        let outcome = if safety == Safety::Power {
-            let step = move || check(&store, &pass).map(|()| pass);
-            let pass = inner.hop(Operation::Delete, step).await??;
-            self.commit(Operation::Delete, change, pass).await?
-        } else {
-            let step = move || {
-                check(&store, &pass)?;
-                let outcome = store.apply_one(change, safety);
-                drop(pass);
-                Ok::<_, Error>(outcome)
+        if safety == Safety::Power {
+            let prepare = move || {
+                let (store, pass) = check()?;
+                let key = pass.key().clone();
+                let conclude = Box::new(move |outcome| store.concluded_delete(&key, outcome));
+                Ok(Durable {
+                    change,
+                    conclude,
+                    pass,
+                })
             };
-            inner.hop(Operation::Delete, step).await??
+            return self
+                .commit(Operation::Delete, true, prepare)
+                .await
+                .map(|_| ());
+        }
+        let step = move || {
+            let (store, pass) = check()?;
+            let outcome = store.apply_one(change, safety);
+            store.concluded_delete(pass.key(), outcome).map(|_| ())
         };
-        inner
-            .concluded_delete(key, outcome)
-            .map_err(|error| file_error(error, Operation::Delete, Some(key)))
+        inner.hop(Operation::Delete, step).await?
     }
 
     /// Has a change made durable together with those of others.
     async fn commit(
         &self,
         operation: Operation,
-        change: Change,
-        pass: Pass<Key>,
-    ) -> Result<Outcome> {
+        awaited: bool,
+        prepare: impl FnOnce() -> Result<Durable> + Send + 'static,
+    ) -> Result<Written> {
         let inner = &self.inner;
-        let job = Durable { change, pass };
+        let company = if awaited {
+            Company::Welcome
+        } else {
+            Company::Declined
+        };
         let submitted = inner
             .durable
-            .submit(inner.blocking, inner.tree.path(), job)
+            .submit(inner.blocking, inner.tree.path(), company, prepare)
             .await;
-        submitted.map_err(|error| file_error(error, operation, None))
+        submitted.map_err(|error| file_error(error, operation, None))??
     }
 
     pub(crate) async fn write(&self, batch: Batch, options: WriteOptions) -> Result<Written> {
@@ -247,7 +281,7 @@ impl Put {
     }
 
     fn conclude(&self, store: &Inner, outcome: Outcome) -> Result<Written> {
-        match store.concluded_put(&self.key, outcome) {
+        match store.told_put(&self.key, outcome) {
             Ok(written) => Ok(written),
             Err(error) if error.reason() == Reason::AlreadyExists && !store.is_clash(&error) => {
                 require(false, Operation::Put, &self.key).map(|()| Written::default())
@@ -306,7 +340,7 @@ impl Inner {
         require(condition.holds(current.as_ref()), operation, key)
     }
 
-    fn concluded_put(&self, key: &Key, outcome: Outcome) -> Result<Written, FileError> {
+    fn told_put(&self, key: &Key, outcome: Outcome) -> Result<Written, FileError> {
         let written = match outcome? {
             Changed::Written(metadata) => Written::with_version(version_of(&metadata)),
             _ => Written::default(),
@@ -315,11 +349,16 @@ impl Inner {
         Ok(written)
     }
 
-    fn concluded_delete(&self, key: &Key, outcome: Outcome) -> Result<(), FileError> {
+    fn concluded_delete(&self, key: &Key, outcome: Outcome) -> Result<Written> {
+        self.told_delete(key, outcome)
+            .map_err(|error| file_error(error, Operation::Delete, Some(key)))
+    }
+
+    fn told_delete(&self, key: &Key, outcome: Outcome) -> Result<Written, FileError> {
         if outcome? == Changed::Removed {
             self.tell_delete(key);
         }
-        Ok(())
+        Ok(Written::default())
     }
 
     /// Whether a put failed because a folder is where the key's file belongs. This store never makes such a folder.
@@ -390,14 +429,16 @@ impl Inner {
         let single = keys.len() == 1;
         let mut last = Written::default();
         for ((key, is_put), outcome) in keys.into_iter().zip(outcomes) {
-            let concluded = if is_put {
-                self.concluded_put(&key, outcome)
-                    .map(|written| last = written)
+            let told = if is_put {
+                self.told_put(&key, outcome)
             } else {
-                self.concluded_delete(&key, outcome)
+                self.told_delete(&key, outcome)
             };
-            match concluded {
-                Ok(()) => report.applied.push(key),
+            match told {
+                Ok(written) => {
+                    last = written;
+                    report.applied.push(key);
+                }
                 Err(error) => {
                     let list = match error.action() {
                         Action::SyncFolder => &mut report.unknown,
@@ -435,13 +476,12 @@ impl Inner {
         }
         let outcomes = self.tree.apply(changes, safety);
         let conclude = |(key, outcome): (Key, Outcome)| {
-            let concluded = match operation {
-                Operation::Put => self.concluded_put(&key, outcome).map(|_| ()),
-                _ => self.concluded_delete(&key, outcome),
+            let told = match operation {
+                Operation::Put => self.told_put(&key, outcome),
+                _ => self.told_delete(&key, outcome),
             };
-            concluded
-                .map_err(|error| self.put_error(error, operation, &key))
-                .map(|()| key)
+            told.map_err(|error| self.put_error(error, operation, &key))
+                .map(|_| key)
         };
         keys.into_iter().zip(outcomes).map(conclude).collect()
     }

@@ -319,6 +319,8 @@ impl Iterator for RealEntries {
 }
 
 const NANOS: u64 = 1_000_000_000;
+/// Systems take paths of 4096 bytes or, some, of 1024.
+const MAX_CALL_PATH: usize = 1000;
 
 fn stat_name(at: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<Stat> {
     rustix::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW)
@@ -371,6 +373,50 @@ fn rename_new(_: (BorrowedFd<'_>, &OsStr), _: (BorrowedFd<'_>, &OsStr)) -> rusti
 }
 
 fn open_beneath(at: BorrowedFd<'_>, path: &Path, flags: OFlags, wait: Wait) -> io::Result<OwnedFd> {
+    let (nearer, path) = approach(at, path, wait)?;
+    open_short(
+        nearer.as_ref().map_or(at, |fd| fd.as_fd()),
+        path,
+        flags,
+        wait,
+    )
+}
+
+fn stat_beneath(at: BorrowedFd<'_>, path: &Path, wait: Wait) -> io::Result<Metadata> {
+    let (nearer, path) = approach(at, path, wait)?;
+    stat_short(nearer.as_ref().map_or(at, |fd| fd.as_fd()), path, wait)
+}
+
+/// Opens folders along a path that is too long for one call, until the rest is short enough.
+fn approach<'p>(
+    at: BorrowedFd<'_>,
+    mut path: &'p Path,
+    wait: Wait,
+) -> io::Result<(Option<OwnedFd>, &'p Path)> {
+    let mut nearer: Option<OwnedFd> = None;
+    while path.as_os_str().len() > MAX_CALL_PATH {
+        let bytes = path.as_os_str().as_bytes();
+        let head = bytes
+            .get(..MAX_CALL_PATH)
+            .and_then(|head| head.iter().rposition(|byte| *byte == b'/'));
+        // A name longer than a path may be is refused by the system.
+        let Some(cut) = head else {
+            return Err(Errno::NAMETOOLONG.into());
+        };
+        let (head, tail) = bytes.split_at(cut);
+        let here = nearer.as_ref().map_or(at, |fd| fd.as_fd());
+        nearer = Some(open_short(
+            here,
+            Path::new(OsStr::from_bytes(head)),
+            DIR_FLAGS,
+            wait,
+        )?);
+        path = Path::new(OsStr::from_bytes(tail.get(1..).unwrap_or_default()));
+    }
+    Ok((nearer, path))
+}
+
+fn open_short(at: BorrowedFd<'_>, path: &Path, flags: OFlags, wait: Wait) -> io::Result<OwnedFd> {
     match one_call::open(at, path, flags, wait) {
         Some(result) => result.map_err(link_of),
         None if wait == Wait::No => Err(io::ErrorKind::WouldBlock.into()),
@@ -378,7 +424,7 @@ fn open_beneath(at: BorrowedFd<'_>, path: &Path, flags: OFlags, wait: Wait) -> i
     }
 }
 
-fn stat_beneath(at: BorrowedFd<'_>, path: &Path, wait: Wait) -> io::Result<Metadata> {
+fn stat_short(at: BorrowedFd<'_>, path: &Path, wait: Wait) -> io::Result<Metadata> {
     if let Some(result) = one_call::stat(at, path, wait) {
         return result.map(|stat| metadata_of(&stat)).map_err(link_of);
     }
@@ -388,10 +434,10 @@ fn stat_beneath(at: BorrowedFd<'_>, path: &Path, wait: Wait) -> io::Result<Metad
     let name = path.file_name().ok_or_else(super::not_plain)?;
     match path.parent().filter(|p| !p.as_os_str().is_empty()) {
         None => Ok(metadata_of(&stat_name(at, name)?)),
-        Some(parent) => Ok(metadata_of(&stat_name(
-            walk(at, parent, DIR_FLAGS)?.as_fd(),
-            name,
-        )?)),
+        Some(parent) => {
+            let parent = walk(at, parent, DIR_FLAGS)?;
+            Ok(metadata_of(&stat_name(parent.as_fd(), name)?))
+        }
     }
 }
 
