@@ -118,7 +118,7 @@ impl Table {
         true
     }
 
-    /// Lets go of everything; walks under way find nothing more.
+    /// Lets go of everything; walks under way fail.
     pub(super) fn close(&mut self) {
         *self = Self {
             closed: true,

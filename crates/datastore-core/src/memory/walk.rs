@@ -10,7 +10,7 @@ use std::{
 
 use futures_core::Stream;
 use interface_datastore::{
-    BoxStream, Entry, Key, Query, Result, Timestamp,
+    BoxStream, Entry, Key, Operation, Query, Result, Timestamp,
     query::{Direction, OrderBy, Select, evaluate},
 };
 
@@ -122,15 +122,18 @@ enum State {
 }
 
 impl Walk {
-    fn refill(&mut self, snapshot: u64) {
+    fn refill(&mut self, snapshot: u64) -> Result<()> {
         let pick = self.pick;
-        let (found, last) = self.store.read().chunk(
+        let table = self.store.read();
+        table.check_open(Operation::Query)?;
+        let (found, last) = table.chunk(
             snapshot,
             &self.bounds,
             self.reverse,
             self.chunk,
             |key, slot| pick.entry(key, slot),
         );
+        drop(table);
         self.chunk = (self.chunk * 2).min(MOST_CHUNK);
         self.found = found;
         match last {
@@ -144,6 +147,7 @@ impl Walk {
                 }
             }
         }
+        Ok(())
     }
 
     fn end(&mut self) {
@@ -174,9 +178,12 @@ impl Stream for Walk {
             if let Some(entry) = this.found.pop_front() {
                 return Poll::Ready(Some(Ok(entry)));
             }
-            match this.state {
-                State::Walking(snapshot) => this.refill(snapshot),
-                State::Before | State::Through => return Poll::Ready(None),
+            let State::Walking(snapshot) = this.state else {
+                return Poll::Ready(None);
+            };
+            if let Err(error) = this.refill(snapshot) {
+                this.end();
+                return Poll::Ready(Some(Err(error)));
             }
         }
     }
