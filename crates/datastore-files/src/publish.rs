@@ -11,15 +11,13 @@ use bytes::Bytes;
 use crate::error::{Action, FileError, Reason, Result};
 use crate::fs::{Dir, Metadata, Replace};
 use crate::temp::TempFile;
-use crate::tree::{Tree, absent_is_none, lock};
+use crate::tree::{FOLDER_RETRIES, Tree, absent_is_none, lock};
 
 /// How many files are synced as a group, all of them open meanwhile.
 const SYNC_GROUP: usize = 256;
 /// A group gets one more thread to sync for so many files, up to a limit.
 const FILES_PER_SYNC_THREAD: usize = 8;
 const MAX_SYNC_THREADS: usize = 16;
-/// How often a write makes its folder again that others remove as empty at the same time.
-const FOLDER_RETRIES: usize = 100;
 
 /// A change of one file. The path is relative to the root.
 #[derive(Debug)]

@@ -11,6 +11,9 @@ use crate::fs::{Dir, Entries, Fs, Instant, Links, Metadata, Wait};
 use crate::hop::Blocking;
 use crate::temp::{self, Remove, TempArea, TempFile};
 
+/// How often a folder is made again that others remove as empty at the same time.
+pub(crate) const FOLDER_RETRIES: usize = 100;
+
 /// A tree of files beneath one root, with all that it takes to read and change them safely. Clones share it.
 ///
 /// Paths given to its methods are relative to the root, as [`Fs`] wants them. Methods that are not `async` block.
@@ -251,29 +254,27 @@ impl Tree {
 
     /// Opens a folder, creating it and those above it where they are missing.
     pub(crate) fn ensure_dir(&self, path: &Path) -> Result<Dir> {
-        match self.open_dir(path) {
-            Err(error) if error.reason() == Reason::NotFound => {}
-            other => return other,
+        let mut retries = FOLDER_RETRIES;
+        let mut outcome = self.open_dir(path);
+        // Others may remove a folder as empty between our making it and our opening it.
+        while retries > 0 && matches!(&outcome, Err(error) if error.reason() == Reason::NotFound) {
+            retries -= 1;
+            outcome = self.create_dirs(path);
         }
-        let mut missing: Vec<&Path> = path
-            .ancestors()
-            .filter(|p| !p.as_os_str().is_empty())
-            .collect();
+        outcome
+    }
+
+    fn create_dirs(&self, path: &Path) -> Result<Dir> {
         let mut at = self.inner.root.clone();
+        let mut missing: Vec<&Path> = path.ancestors().collect();
         while let Some(next) = missing.pop() {
-            let Some(name) = next.file_name() else {
+            let (Some(name), Some(parent)) = (next.file_name(), next.parent()) else {
                 continue;
             };
-            let created = self.inner.fs.create_dir(&at, name);
-            if let Err(error) = created {
-                let error = self.failed(Action::Create, next, error);
-                if error.reason() != Reason::AlreadyExists {
-                    return Err(error);
-                }
-            } else {
-                self.inner
-                    .durable
-                    .folder_changed(next.parent().unwrap_or(Path::new("")));
+            match self.inner.fs.create_dir(&at, name) {
+                Ok(()) => self.inner.durable.folder_changed(parent),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(self.failed(Action::Create, next, error)),
             }
             let opened = self.inner.fs.open_dir(&at, Path::new(name), Links::Refuse);
             at = opened.map_err(|error| self.failed(Action::Open, next, error))?;

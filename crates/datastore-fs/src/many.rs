@@ -14,6 +14,8 @@ use crate::failure::Failure;
 use crate::read::Request;
 use crate::store::FsDatastore;
 
+/// How many items make up a group at most, whatever concurrency is allowed.
+const MAX_GROUP: usize = 512;
 /// Values of a group are read ahead up to so many bytes.
 const MAX_READ_AHEAD: u64 = 4 << 20;
 
@@ -65,7 +67,7 @@ fn write_many(
     safety: Safety,
     concurrency: usize,
 ) -> BoxStream<'static, Result<Key>> {
-    let groups = source.ready_chunks(concurrency.max(1)).boxed();
+    let groups = source.ready_chunks(concurrency.clamp(1, MAX_GROUP)).boxed();
     let outcomes = stream::unfold(Some(groups), move |groups| {
         let store = store.clone();
         async move {
@@ -131,7 +133,7 @@ pub(crate) fn get_many(
 ) -> BoxStream<'static, Result<Entry>> {
     let reading = GetMany {
         store,
-        source: Some(source.ready_chunks(concurrency.max(1)).boxed()),
+        source: Some(source.ready_chunks(concurrency.clamp(1, MAX_GROUP)).boxed()),
         keys: VecDeque::new(),
         ready: VecDeque::new(),
     };
