@@ -11,7 +11,8 @@ use datastore_files::{
     Dir, File, Fs, Kind, Links, LockMode, RealFs, Replace, SyncWhat, Wait, is_link,
 };
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngSeed};
+
+use crate::runs::config;
 
 /// Numbers stand for open folders and files, counted from the newest.
 #[derive(Debug, Clone)]
@@ -298,21 +299,64 @@ fn check(ops: &[Op]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn cases() -> u32 {
-    if std::env::var_os("RS_STORES_RUNS").is_some_and(|runs| runs == "full") {
-        4000
-    } else {
-        400
+#[test]
+fn what_random_operations_seldom_find() {
+    let link = |name: &str, target: &str| Op::PlantLink(name.into(), target.into());
+    let follow = |name: &str| Op::OpenDir(0, name.into(), Links::Follow);
+    let refuse = |name: &str| Op::OpenDir(0, name.into(), Links::Refuse);
+    let dir = |name: &str| Op::CreateDir(0, name.into());
+    let file = |name: &str| Op::CreateFile(0, name.into());
+    let table: &[&[Op]] = &[
+        // Through a file and up again.
+        &[file("b"), dir("c"), link("a", "./b/../c"), follow("a")],
+        &[
+            dir("b"),
+            dir("c"),
+            link("a", "./b/../c"),
+            follow("a"),
+            file("in_c"),
+        ],
+        // Links in a circle, and links to links.
+        &[link("a", "b"), link("b", "a"), follow("a"), refuse("a")],
+        &[
+            dir("c"),
+            link("b", "c"),
+            link("a", "b"),
+            follow("a"),
+            file("in_c"),
+            Op::Metadata(1, "a".into()),
+        ],
+        // In a folder that is gone.
+        &[
+            dir("a"),
+            refuse("a"),
+            Op::RemoveDir(1, "a".into()),
+            file("f"),
+            Op::List(0),
+            Op::SyncDir(0),
+        ],
+        // A file that has no name any more.
+        &[
+            file("a"),
+            Op::RemoveFile(0, "a".into()),
+            Op::Write(0, vec![1; 9], 3),
+            Op::Read(0, 99, 0),
+        ],
+        // A lock follows the file, not the name.
+        &[
+            Op::Lock(0, "a".into(), LockMode::Exclusive),
+            Op::Rename((0, "a".into()), (0, "b".into()), Replace::No),
+            Op::Lock(0, "b".into(), LockMode::Shared),
+            Op::Lock(0, "a".into(), LockMode::Shared),
+        ],
+    ];
+    for ops in table {
+        check(ops).unwrap();
     }
 }
 
 proptest! {
-    #![proptest_config(Config {
-        cases: cases(),
-        rng_seed: RngSeed::Fixed(1),
-        failure_persistence: None,
-        ..Config::default()
-    })]
+    #![proptest_config(config(4000, 1))]
 
     #[test]
     fn every_operation_does_and_says_the_same(ops in prop::collection::vec(op(), 1..60)) {

@@ -6,8 +6,8 @@ use std::path::Path;
 use datastore_files::sim::{CrashModel, Node, PowerLossFs};
 use datastore_files::{Fs, Links, SyncWhat, Wait};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngSeed};
 
+use crate::runs::config;
 use crate::script::{Runner, images, text_of};
 
 /// Scripts that leave more are passed over: what is compared must be complete.
@@ -112,19 +112,8 @@ fn check(commands: &[String]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn config() -> Config {
-    let full = std::env::var_os("RS_STORES_RUNS").is_some_and(|runs| runs == "full");
-    let cases = if full { 5000 } else { 500 };
-    Config {
-        cases,
-        rng_seed: RngSeed::Fixed(2),
-        failure_persistence: None,
-        ..Config::default()
-    }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(config(5000, 2))]
 
     #[test]
     fn states_are_lawful(commands in prop::collection::vec(command(), 1..16)) {

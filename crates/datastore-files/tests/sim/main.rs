@@ -6,4 +6,5 @@ mod faults;
 mod laws;
 mod processes;
 mod protocols;
+mod runs;
 mod script;

@@ -57,11 +57,11 @@ impl Runner {
 
     fn command(&mut self, words: &[&str]) -> io::Result<()> {
         match *words {
-            ["mkdir", path] => self.at(path, |fs, dir, name| fs.create_dir(dir, name)),
-            ["rmdir", path] => self.at(path, |fs, dir, name| fs.remove_dir(dir, name)),
-            ["remove", path] => self.at(path, |fs, dir, name| fs.remove_file(dir, name)),
+            ["mkdir", path] => self.at(path, FaultyFs::create_dir),
+            ["rmdir", path] => self.at(path, FaultyFs::remove_dir),
+            ["remove", path] => self.at(path, FaultyFs::remove_file),
             ["create", path] => {
-                let file = self.at(path, |fs, dir, name| fs.create_file(dir, name))?;
+                let file = self.at(path, FaultyFs::create_file)?;
                 self.files.insert(path.to_owned(), file);
                 Ok(())
             }

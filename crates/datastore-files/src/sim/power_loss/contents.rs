@@ -368,11 +368,7 @@ impl FileHistory {
             .filter(|block| *block * self.block_size < choice.size);
         let old = in_size.count();
         let newest = self.newest_size();
-        (old > 0 || choice.size < newest).then(|| {
-            format!(
-                "{} of {newest} bytes, {old} blocks of them old",
-                choice.size
-            )
-        })
+        (old > 0 || choice.size < newest)
+            .then(|| format!("{} of {newest} bytes, old blocks: {old}", choice.size))
     }
 }
