@@ -97,6 +97,8 @@ fn below(prefix: &Key) -> Vec<u8> {
 }
 
 /// By which orders the answers of the mounts are to be merged; none if one after the other will do.
+///
+/// If all mounts list in key order, the whole does, and that decides between equals as it does in each.
 fn merge_orders(asked: &[(&Mount, Vec<&Key>)], query: &Query) -> Option<Vec<Order>> {
     let mut orders = query.orders.clone();
     if query.reverse {
@@ -106,7 +108,7 @@ fn merge_orders(asked: &[(&Mount, Vec<&Key>)], query: &Query) -> Option<Vec<Orde
     let in_key_order = asked
         .iter()
         .all(|(mount, _)| mount.store.capabilities(&mount.prefix).key_order == Claim::Yes);
-    if query.start_after.is_some() || (in_key_order && query.orders.is_empty()) {
+    if query.start_after.is_some() || in_key_order {
         orders.insert(0, Order::by_key());
     }
     (!orders.is_empty()).then_some(orders)
