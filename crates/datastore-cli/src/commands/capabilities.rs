@@ -20,7 +20,11 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args, context: &Context, out: &mut Output) -> Outcome {
     let scope = context.key_or_root(args.key.as_deref())?;
-    let store = context.open_to_read().await?;
+    // Opened to read, a store would say that it takes no writes.
+    let store = match context.open_to_change().await {
+        Err(_) => context.open_to_read().await?,
+        opened => opened?,
+    };
     let record = serde_json::to_value(store.capabilities(&scope));
     store.close().await?;
     let record = record.map_err(|error| Failure::Output(error.into()))?;

@@ -52,5 +52,9 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Output) -> Outc
         query: Query::prefix(prefix),
         done: "exported",
     };
-    transfer.run(out).await
+    let outcome = transfer.run(out).await;
+    if !args.options.dry_run {
+        Folder::remove_temp(&args.dir);
+    }
+    outcome
 }

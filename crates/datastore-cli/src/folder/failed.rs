@@ -39,11 +39,11 @@ pub(super) fn no_such_name(operation: Operation, key: &Key) -> Error {
 }
 
 /// A file and a folder would have the same name.
-pub(super) fn clash(operation: Operation, key: &Key, path: &Path) -> Error {
-    Error::new(ErrorKind::InvalidKey, operation)
+pub(super) fn clash(key: &Key, path: &Path) -> Error {
+    Error::new(ErrorKind::InvalidKey, Operation::Put)
         .with_key(key)
         .with_path(path)
-        .with_detail("other keys need a folder of the name that this one's file would have")
+        .with_detail("one key needs a file and another one a folder of the same name")
         .with_remedy(LEFT_OUT)
 }
 
@@ -52,7 +52,7 @@ fn kind_of(error: &FileError) -> ErrorKind {
         (_, Reason::NoSpace) => ErrorKind::NoSpace,
         (Action::Sync, _) => ErrorKind::SyncFailed,
         (_, Reason::AlreadyExists) => ErrorKind::AlreadyExists,
-        (_, Reason::NameTooLong | Reason::NotAFolder | Reason::IsAFolder) => ErrorKind::InvalidKey,
+        (_, Reason::NameTooLong) => ErrorKind::InvalidKey,
         (_, Reason::ReadOnly) => ErrorKind::ReadOnly,
         (_, Reason::PermissionDenied) => ErrorKind::PermissionDenied,
         (_, Reason::Locked) => ErrorKind::Locked,

@@ -75,6 +75,12 @@ impl Folder {
         })
     }
 
+    /// Removes the folder for unfinished files, unless somebody still uses it. To be called when no handle is left.
+    pub(crate) fn remove_temp(path: &Path) {
+        // If it stays, the next export sweeps it.
+        let _ = std::fs::remove_dir(path.join(names::TEMP));
+    }
+
     fn path_of(&self, key: &Key, operation: Operation) -> Result<PathBuf> {
         names::path_of(key).ok_or_else(|| failed::no_such_name(operation, key))
     }

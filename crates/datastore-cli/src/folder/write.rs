@@ -83,16 +83,19 @@ async fn publish(
     }
 }
 
-/// That something is there already can mean two things.
+/// Tells a file that is there already from a folder that is in the way.
 async fn explain(folder: &Folder, key: &Key, path: PathBuf, error: FileError) -> Error {
-    if matches!(error.reason(), Reason::AlreadyExists | Reason::IsAFolder) {
-        let (tree, at) = (folder.tree.clone(), path.clone());
-        if hop(folder.tree.clone(), move || Ok(is_folder(&tree, &at)))
-            .await
-            .unwrap_or(false)
-        {
-            return failed::clash(Operation::Put, key, &folder.tree.full(&path));
+    let clash = match error.reason() {
+        Reason::NotAFolder | Reason::IsAFolder => true,
+        Reason::AlreadyExists => {
+            let (tree, at) = (folder.tree.clone(), path.clone());
+            let asked = hop(folder.tree.clone(), move || Ok(is_folder(&tree, &at)));
+            asked.await.unwrap_or(false)
         }
+        _ => false,
+    };
+    if clash {
+        return failed::clash(key, &folder.tree.full(&path));
     }
     failed::file(error, Operation::Put, Some(key))
 }

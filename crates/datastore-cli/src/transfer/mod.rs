@@ -12,6 +12,8 @@ mod compare;
 mod options;
 mod read;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::sync::Arc;

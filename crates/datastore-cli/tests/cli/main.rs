@@ -1,0 +1,15 @@
+//! The program as people use it: each test has a folder of its own and runs the real binary.
+
+#[cfg(unix)]
+mod bad_input;
+mod copying;
+#[cfg(unix)]
+mod folders;
+mod help;
+#[cfg(unix)]
+mod interrupted;
+mod listing;
+mod support;
+mod tour;
+mod values;
+mod watching;

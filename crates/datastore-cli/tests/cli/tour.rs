@@ -1,0 +1,41 @@
+//! The tour of the README.
+
+use std::{env, path::Path, process::Command};
+
+use crate::support::{PROGRAM, Ran, Sandbox};
+
+/// Commands (`$ …`) with the lines that follow them.
+fn steps(readme: &str) -> Vec<(String, String)> {
+    let mut steps: Vec<(String, String)> = Vec::new();
+    let mut inside = false;
+    for line in readme.lines() {
+        if line.starts_with("```") {
+            inside = line == "```console";
+        } else if let Some(command) = line.strip_prefix("$ ").filter(|_| inside) {
+            steps.push((command.to_owned(), String::new()));
+        } else if let Some((_, out)) = steps.last_mut().filter(|_| inside) {
+            *out += line;
+            *out += "\n";
+        }
+    }
+    steps
+}
+
+#[test]
+fn the_tour_does_what_it_says() {
+    let sandbox = Sandbox::new();
+    let programs = Path::new(PROGRAM).parent().expect("a folder");
+    let old = env::var_os("PATH").unwrap_or_default();
+    let search =
+        env::join_paths(std::iter::once(programs.to_owned()).chain(env::split_paths(&old)));
+    let search = search.expect("a search path");
+    let steps = steps(include_str!("../../README.md"));
+    assert!(steps.len() > 15, "the tour has been found");
+    for (step, expected) in steps {
+        let mut command = sandbox.prepare(Command::new("sh"));
+        command.args(["-c", &step]).env("PATH", &search);
+        let ran: Ran = command.output().expect("sh runs").into();
+        assert_eq!(ran.out, expected, "{step}: {ran:?}");
+        assert_eq!(ran.code, 0, "{step}: {ran:?}");
+    }
+}
