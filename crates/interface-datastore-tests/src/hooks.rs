@@ -89,19 +89,16 @@ pub trait FaultSubject: MaybeSend + MaybeSync + 'static {
     fn disarm(&self) -> bool;
 }
 
-/// The medium under a store, made to lose power: offered by [`Subject::with_power_loss`].
+/// The medium under a store, which remembers what was done to it and can be put back to what a power cut may have left:
+/// offered by [`Subject::with_power_loss`].
 pub trait CrashSubject: MaybeSend + MaybeSync + 'static {
-    /// Cuts the power at the `nth` call (from 1, counted from now) that the store makes to its medium: that call and all
-    /// later ones fail and change nothing. 0 cuts it at once.
-    fn cut_power_at(&self, nth: u64);
+    /// How many changes (writes, syncs, renames …) the medium has seen so far.
+    fn moment(&self) -> u64;
 
-    /// Whether the power is off.
-    fn is_off(&self) -> bool;
-
-    /// Opens a store on what the cut may have left, chosen by `seed`: 0 is only what was synced, 1 is everything, others
-    /// are any choice of the writes that were not synced, each by itself. Can be called again: every call starts from
-    /// the moment of the cut.
-    fn restart(&self, seed: u64) -> BoxFuture<'static, Result<Arc<dyn Datastore>>>;
+    /// Opens a store on what may be left if the power goes after the first `moment` changes, chosen by `seed`: 0 is what
+    /// was synced and nothing else, 1 is everything, others are any choice of the changes that were not synced, each by
+    /// itself. The live store goes on, unharmed.
+    fn restart(&self, moment: u64, seed: u64) -> BoxFuture<'static, Result<Arc<dyn Datastore>>>;
 }
 
 /// Runs a future to its end on the calling thread.

@@ -2,9 +2,11 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod cases;
+mod effort;
 mod failure;
 mod hooks;
 mod keys;
+mod linear;
 mod list;
 mod naive;
 mod need;
@@ -17,6 +19,7 @@ mod subject;
 #[doc(hidden)]
 pub(crate) use self::registry::__table;
 pub use self::{
+    effort::runs,
     failure::{Failure, Outcome, Verdict},
     hooks::{BlockOn, CrashSubject, Factory, Fault, FaultSubject, Opener, block_on},
     need::Need,

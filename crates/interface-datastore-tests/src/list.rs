@@ -180,6 +180,42 @@ macro_rules! __with_cases {
                 aborted_half_way [Writable Retains]
                 reopened [Writable Retains Persistent Reopen]
             }
+            histories {
+                interleaved [Writable Retains Linearizable]
+                interleaved_and_dropped [Writable Retains Linearizable DroppedWritesSettle]
+                threaded [Writable Retains Linearizable]
+                threaded_and_dropped [Writable Retains Linearizable DroppedWritesSettle]
+                threaded_if_absent [Writable Retains IfAbsent]
+            }
+            cancellation {
+                put [Writable Retains]
+                put_stream [Writable Retains]
+                delete [Writable Retains]
+                batch [Writable Retains]
+                put_many [Writable Retains]
+                delete_many [Writable Retains]
+                reads [Writable Retains]
+                late_effects [Writable Retains DroppedWritesSettle]
+                close_waits [Writable Retains Persistent Reopen]
+            }
+            model {
+                operations [Writable Retains]
+            }
+            faults {
+                no_space [Writable Retains Faults]
+                write_error [Writable Retains Faults]
+                short_write [Writable Retains Faults]
+                sync_error [Writable Retains Faults]
+                publish_error [Writable Retains Faults]
+                open_limit [Writable Retains Faults]
+                read_error [Writable Retains Faults]
+                remove_error [Writable Retains Faults]
+                failed_sync_stays_failed [Writable Retains Process Faults]
+            }
+            power {
+                ordered [Writable Retains Ordered PowerLoss]
+                power [Writable Retains Power PowerLoss]
+            }
         }
     };
 }

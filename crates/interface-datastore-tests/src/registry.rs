@@ -1,11 +1,11 @@
 //! The table of all cases.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
 use interface_datastore::{BoxFuture, ErrorKind};
 
-use crate::{BlockOn, Factory, Failure, Need, Outcome, Subject, Verdict};
+use crate::{BlockOn, Factory, Failure, Need, Outcome, Subject, Verdict, effort::unless_stalled};
 
 /// One case: a rule that every store keeps, and an async function that checks it.
 #[derive(Clone, Copy)]
@@ -49,11 +49,10 @@ impl Case {
         block_on: Arc<dyn BlockOn>,
     ) -> Outcome<Verdict> {
         let subject = Subject::make(factory, block_on).await;
-        let outcome = std::panic::AssertUnwindSafe(self.run(&subject))
-            .catch_unwind()
-            .await;
+        let work = unless_stalled(subject.patience(), self.run(&subject));
+        let outcome = AssertUnwindSafe(work).catch_unwind().await;
         subject.tear_down().await;
-        outcome.unwrap_or_else(|_| Err(Failure::new("the store panicked")))
+        outcome.unwrap_or_else(|_| Err(Failure::new("the store panicked")))?
     }
 
     fn may_refuse(&self, subject: &Subject, failure: &Failure) -> bool {

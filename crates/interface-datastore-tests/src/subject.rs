@@ -1,6 +1,6 @@
 //! The store under test, with what its tests offer.
 
-use std::{any::Any, fmt, sync::Arc};
+use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use interface_datastore::{Capabilities, Datastore, DatastoreExt, Key};
@@ -22,6 +22,7 @@ pub struct Subject {
     faults: Option<Arc<dyn FaultSubject>>,
     power: Option<Arc<dyn CrashSubject>>,
     block_on: Arc<dyn BlockOn>,
+    patience: Duration,
     /// Last, so that it outlives the store.
     kept: Vec<Box<dyn Any + Send + Sync>>,
 }
@@ -45,6 +46,7 @@ impl Subject {
             faults: None,
             power: None,
             block_on: Arc::new(block_on),
+            patience: Duration::from_secs(60),
             kept: Vec::new(),
         }
     }
@@ -74,6 +76,13 @@ impl Subject {
     #[must_use]
     pub fn with_power_loss(mut self, power: impl CrashSubject) -> Self {
         self.power = Some(Arc::new(power));
+        self
+    }
+
+    /// How long a call may go without waking its caller before the case fails; a minute unless told otherwise.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 
@@ -127,11 +136,16 @@ impl Subject {
     /// # Errors
     /// The subject was not made by a factory.
     pub async fn fresh(&self) -> Outcome<Self> {
-        let factory = self
-            .factory
-            .as_ref()
-            .ok_or_else(|| Failure::new("the subject was not made by a factory"))?;
-        Ok(Self::make(factory.clone(), self.block_on.clone()).await)
+        let (factory, block_on) = self.source()?;
+        Ok(Self::make(factory, block_on).await)
+    }
+
+    /// What makes subjects of this kind, and what runs their futures.
+    pub(crate) fn source(&self) -> Outcome<(Arc<dyn Factory>, Arc<dyn BlockOn>)> {
+        let factory = self.factory.as_ref();
+        let factory =
+            factory.ok_or_else(|| Failure::new("the subject was not made by a factory"))?;
+        Ok((factory.clone(), self.block_on.clone()))
     }
 
     pub(crate) async fn make(factory: Arc<dyn Factory>, block_on: Arc<dyn BlockOn>) -> Self {
@@ -155,6 +169,14 @@ impl Subject {
 
     pub(crate) fn power(&self) -> Option<&Arc<dyn CrashSubject>> {
         self.power.as_ref()
+    }
+
+    pub(crate) fn block_on(&self) -> &Arc<dyn BlockOn> {
+        &self.block_on
+    }
+
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// Lets go of the store and of all that was kept for it. A store that cases have broken may fail to close.

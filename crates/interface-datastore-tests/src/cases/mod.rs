@@ -2,16 +2,21 @@
 
 pub(crate) mod batch;
 pub(crate) mod batch_rules;
+pub(crate) mod cancellation;
 pub(crate) mod conditions;
 pub(crate) mod delete;
 pub(crate) mod delete_many;
 pub(crate) mod expiry;
+pub(crate) mod faults;
 pub(crate) mod get;
 pub(crate) mod get_many;
 pub(crate) mod go;
+pub(crate) mod histories;
 pub(crate) mod keys;
 pub(crate) mod listing;
 pub(crate) mod many;
+pub(crate) mod model;
+pub(crate) mod power;
 pub(crate) mod put;
 pub(crate) mod put_many;
 pub(crate) mod query;

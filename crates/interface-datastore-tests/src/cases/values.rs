@@ -42,15 +42,9 @@ pub(crate) async fn empty(subject: &Subject) -> Outcome {
 
 /// Bytes without a pattern that storage might exploit.
 pub(crate) fn noise(len: usize, seed: u64) -> Bytes {
-    let mut state = seed | 1;
-    let mut bytes = BytesMut::zeroed(len);
-    for byte in bytes.iter_mut() {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        *byte = (state >> 56) as u8;
-    }
-    bytes.freeze()
+    let mut bytes = vec![0; len];
+    fastrand::Rng::with_seed(seed).fill(&mut bytes);
+    bytes.into()
 }
 
 /// Whether the store takes values of this length; one that does not must refuse them.
