@@ -72,7 +72,7 @@ fn test(ws: &Workspace, package: &Package, modules: &Path) -> Result<()> {
 }
 
 /// Installs the packages that a folder asks for, unless they are there; gives their `node_modules`.
-fn install(ws: &Workspace, asked: &Path) -> Result<PathBuf> {
+pub(crate) fn install(ws: &Workspace, asked: &Path) -> Result<PathBuf> {
     let folder = cache::dir()?.join("peers").join(digest(asked)?);
     let modules = folder.join("node_modules");
     let complete = folder.join("complete");

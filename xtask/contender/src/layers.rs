@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use datastore_core::key_transform::PrefixTransform;
+use datastore_core::mount::Mount;
 use datastore_core::{
-    KeyTransformDatastore, MeasureDatastore, MemoryDatastore, NamespaceDatastore,
+    KeyTransformDatastore, MeasureDatastore, MemoryDatastore, MountDatastore, NamespaceDatastore,
     ReadOnlyDatastore, RetryDatastore, RetryPolicy, TokioTimer,
 };
 use interface_datastore::{Datastore, DatastoreExt, Key};
@@ -21,7 +22,7 @@ pub(crate) const BARE: &str = "layers-bare";
 /// Parts of a measurement; all stores take turns in each.
 const ROUNDS: usize = 40;
 
-type Wrap = fn(&MemoryDatastore) -> Arc<dyn Datastore>;
+type Wrap = fn(&MemoryDatastore) -> Result<Arc<dyn Datastore>>;
 
 struct Layer {
     name: &'static str,
@@ -41,20 +42,27 @@ const fn layer(name: &'static str, wrap: Wrap) -> Layer {
 const LAYERS: &[Layer] = &[
     layer("key transform", |inner| {
         let transform = PrefixTransform::new(Key::new("/all"));
-        KeyTransformDatastore::new(inner, transform).handle()
+        Ok(KeyTransformDatastore::new(inner, transform).handle())
     }),
     layer("measure", |inner| {
-        MeasureDatastore::new(inner, "bench").handle()
+        Ok(MeasureDatastore::new(inner, "bench").handle())
+    }),
+    layer("mount", |inner| {
+        let mounted = Mount::new(Key::new("/small"), inner);
+        Ok(MountDatastore::new([mounted])?.handle())
     }),
     layer("namespace", |inner| {
-        NamespaceDatastore::new(inner, Key::new("/all")).handle()
+        Ok(NamespaceDatastore::new(inner, Key::new("/all")).handle())
     }),
     Layer {
         writes: false,
-        ..layer("read-only", |inner| ReadOnlyDatastore::new(inner).handle())
+        ..layer("read-only", |inner| {
+            Ok(ReadOnlyDatastore::new(inner).handle())
+        })
     },
     layer("retry", |inner| {
-        RetryDatastore::new(inner, RetryPolicy::default(), Arc::new(TokioTimer)).handle()
+        let store = RetryDatastore::new(inner, RetryPolicy::default(), Arc::new(TokioTimer));
+        Ok(store.handle())
     }),
 ];
 
@@ -120,7 +128,10 @@ async fn filled(
     size: usize,
 ) -> Result<Timed> {
     let inner = MemoryDatastore::new();
-    let store = layer.map_or_else(|| inner.handle(), |layer| (layer.wrap)(&inner));
+    let store = match layer {
+        Some(layer) => (layer.wrap)(&inner)?,
+        None => inner.handle(),
+    };
     let writes = layer.is_none_or(|layer| layer.writes);
     let way_in = if writes { &store } else { &inner.handle() };
     for (index, key) in keys.iter().enumerate() {

@@ -35,7 +35,7 @@ pub(crate) struct Args {
     /// Start at once instead of waiting until the disk has forgotten earlier deletions.
     #[arg(long)]
     no_settle: bool,
-    /// The folder with the JavaScript packages of `peers/js`, to measure them as well.
+    /// The program of `peers/js`, put where its packages are installed, to measure it as well.
     #[arg(long)]
     js: Option<PathBuf>,
     /// Write every line to this file, too.
@@ -158,9 +158,9 @@ impl Measurement<'_> {
 
     fn command(&self, contender: &Contender) -> Result<Command> {
         Ok(match (contender.program, &self.args.js) {
-            (Program::JavaScript, Some(packages)) => {
+            (Program::JavaScript, Some(program)) => {
                 let mut node = Command::new("node");
-                node.arg(packages.join("peer.mjs"));
+                node.arg(program);
                 node
             }
             _ => Command::new(std::env::current_exe()?),
