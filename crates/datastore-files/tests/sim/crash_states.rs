@@ -8,7 +8,7 @@ use std::sync::Arc;
 use datastore_files::sim::{CrashModel, PowerLossFs};
 use datastore_files::{Fs, SyncWhat, Wait};
 
-use crate::script::{Runner, images};
+use crate::script::{Runner, images, text_of};
 
 /// More than any script below can leave.
 const MANY: usize = 1000;
@@ -170,6 +170,19 @@ fn names_last_by_a_sync_of_their_folder() {
             "put a 1",
             "remove a; create b",
             &["a=1", "", "b=", "a=1 b="],
+        ),
+        // A rename out of a folder has its place in that folder's order.
+        (
+            ORDERED,
+            "mkdir d; sync-dir /; put a 1; put b 2",
+            "rename a d/a; rename b c",
+            &["a=1 b=2 d/", "b=2 d/ d/a=1", "c=2 d/ d/a=1"],
+        ),
+        (
+            CHAOS,
+            "mkdir d; sync-dir /; put a 1; put b 2",
+            "rename a d/a; rename b c",
+            &["a=1 b=2 d/", "b=2 d/ d/a=1", "a=1 c=2 d/", "c=2 d/ d/a=1"],
         ),
         // Two folders know nothing of each other.
         (
@@ -341,6 +354,25 @@ fn too_many_states_are_drawn_from_the_same() {
         assert_eq!(drawn(3), drawn(3), "a seed gives the same states again");
         assert_ne!(drawn(3), drawn(4), "seeds differ");
     }
+}
+
+#[test]
+fn what_programs_forget_comes_first() {
+    let mut runner = Runner::new();
+    runner.run("create f; sync-dir /; write f 1111222233334444; create g");
+    let expected = [
+        "f=",
+        "f= g=",
+        "f=1111222233334444 g=",
+        "f=1111222233334444",
+        "f=................ g=",
+        "f=11112222 g=",
+        "f=111122223333.... g=",
+        "f=....222233334444 g=",
+    ];
+    let states = runner.cut(CrashModel::Ordered).states(0, expected.len());
+    let found: Vec<String> = states.iter().map(|state| text_of(state.image())).collect();
+    assert_eq!(found, expected);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod against_real;
 mod crash_states;
 mod faults;
 mod laws;
+mod listing;
 mod processes;
 mod protocols;
 mod runs;
