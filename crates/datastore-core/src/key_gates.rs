@@ -93,7 +93,7 @@ mod tests {
         );
         drop(held);
         pollster::block_on(async {
-            let both = || async { gates.enter_all([&b, &a, &b].into_iter()).await };
+            let both = || async { drop(gates.enter_all([&b, &a, &b].into_iter()).await) };
             join!(both(), both());
         });
         assert!(lock(&gates.0).is_empty());

@@ -11,10 +11,11 @@ use std::{
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use interface_datastore::{
-    AbortSignal, Batch, BatchReport, BoxFuture, BoxStream, Capabilities, Claim, CloseOptions,
-    Condition, ConditionScope, Datastore, DeleteOptions, Durability, Entry, Error, GetOptions, Key,
-    Operation, PutOptions, Query, QueryOptions, Result, SyncOptions, ValueStream, Want,
-    WriteOptions, Written, abortable, abortable_stream, check_aborted, implement, query::evaluate,
+    AbortSignal, Batch, BatchOp, BatchReport, BoxFuture, BoxStream, Capabilities, Claim,
+    CloseOptions, Condition, ConditionScope, Datastore, DeleteOptions, Durability, Entry, Error,
+    GetOptions, Key, Operation, PutOptions, Query, QueryOptions, Result, SyncOptions, ValueStream,
+    Want, WriteOptions, Written, abortable, abortable_stream, check_aborted, implement,
+    query::evaluate,
 };
 
 use self::{
@@ -408,7 +409,7 @@ impl Datastore for AutoBatchDatastore {
         options: WriteOptions,
     ) -> BoxFuture<'a, Result<Written>> {
         Box::pin(async move {
-            let written = batch.ops().iter().map(|op| op.key());
+            let written = batch.ops().iter().map(BatchOp::key);
             let required = batch.requirements().iter().map(|(key, _)| key);
             let keys: Vec<Key> = written.chain(required).cloned().collect();
             let abort = options.abort.as_ref();

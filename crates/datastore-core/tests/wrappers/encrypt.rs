@@ -20,8 +20,13 @@ fn every_way_in_encrypts_and_every_way_out_decrypts() {
         let (memory, store) = stores();
         let value = "attack at dawn";
         store.put(&key("/put"), value).await.unwrap();
-        store.put_stream(&key("/stream"), pieces(&["attack ", "at dawn"])).await.unwrap();
-        all(store.put_many([(key("/many"), value.into())])).await.unwrap();
+        store
+            .put_stream(&key("/stream"), pieces(&["attack ", "at dawn"]))
+            .await
+            .unwrap();
+        all(store.put_many([(key("/many"), value.into())]))
+            .await
+            .unwrap();
         let mut batch = Batch::new();
         batch.put(key("/batch"), value).put(key("/empty"), "");
         store.write(batch).await.unwrap();
@@ -29,13 +34,24 @@ fn every_way_in_encrypts_and_every_way_out_decrypts() {
         for (name, stored) in listed(&memory, Query::all()).await.unwrap() {
             let plain = if name == "/empty" { "" } else { value };
             assert_eq!(stored.len() as u64, plain.len() as u64 + OVERHEAD, "{name}");
-            assert!(!stored.windows(6).any(|window| window == b"attack"), "{name}");
+            assert!(
+                !stored.windows(6).any(|window| window == b"attack"),
+                "{name}"
+            );
             let key = key(&name);
             assert_eq!(store.get(&key).await.unwrap(), plain, "{name}");
-            assert_eq!(store.get_size(&key).await.unwrap(), plain.len() as u64, "{name}");
+            assert_eq!(
+                store.get_size(&key).await.unwrap(),
+                plain.len() as u64,
+                "{name}"
+            );
             let stream = store.get_stream(&key).await.unwrap();
             assert_eq!(stream.entry.size, Some(plain.len() as u64), "{name}");
-            assert_eq!(all(stream.body).await.unwrap().concat(), plain.as_bytes(), "{name}");
+            assert_eq!(
+                all(stream.body).await.unwrap().concat(),
+                plain.as_bytes(),
+                "{name}"
+            );
             let many = all(store.get_many([key])).await.unwrap();
             assert_eq!(many[0].clone().into_value(), plain, "{name}");
         }
@@ -66,18 +82,38 @@ fn queries_see_plain_values_and_sizes() {
         let long = Filter::ValueLen(Comparison::Greater, 1);
         let cases = [
             (Query::all(), vec!["/a", "/b", "/c"]),
-            (Query::all().with_filter(Filter::value_equals("y")), vec!["/b"]),
+            (
+                Query::all().with_filter(Filter::value_equals("y")),
+                vec!["/b"],
+            ),
             (Query::all().with_filter(long).keys_only(), vec!["/a", "/c"]),
-            (Query::all().with_order(Order::by_value()), vec!["/c", "/b", "/a"]),
-            (Query::all().reversed().with_offset(1).with_limit(1), vec!["/b"]),
-            (Query::all().with_start_after(key("/a")).keys_only(), vec!["/b", "/c"]),
+            (
+                Query::all().with_order(Order::by_value()),
+                vec!["/c", "/b", "/a"],
+            ),
+            (
+                Query::all().reversed().with_offset(1).with_limit(1),
+                vec!["/b"],
+            ),
+            (
+                Query::all().with_start_after(key("/a")).keys_only(),
+                vec!["/b", "/c"],
+            ),
         ];
         for (query, expected) in cases {
-            let names: Vec<_> = listed(&store, query.clone()).await.unwrap().into_iter().map(|(name, _)| name).collect();
+            let names: Vec<_> = listed(&store, query.clone())
+                .await
+                .unwrap()
+                .into_iter()
+                .map(|(name, _)| name)
+                .collect();
             assert_eq!(names, expected, "{query:?}");
         }
         let sizes = all(store.query(Query::all().sizes_only())).await.unwrap();
-        assert_eq!(sizes.iter().map(|entry| entry.size).collect::<Vec<_>>(), [Some(2), Some(1), Some(3)]);
+        assert_eq!(
+            sizes.iter().map(|entry| entry.size).collect::<Vec<_>>(),
+            [Some(2), Some(1), Some(3)]
+        );
     });
 }
 
@@ -89,9 +125,17 @@ fn changed_bytes_are_refused() {
         ("version", |bytes| bytes[0] = 2, ErrorKind::Foreign),
         ("nonce", |bytes| bytes[1] ^= 1, ErrorKind::Damaged),
         ("value", |bytes| bytes[25] ^= 1, ErrorKind::Damaged),
-        ("tag", |bytes| *bytes.last_mut().unwrap() ^= 0x80, ErrorKind::Damaged),
+        (
+            "tag",
+            |bytes| *bytes.last_mut().unwrap() ^= 0x80,
+            ErrorKind::Damaged,
+        ),
         ("cut", |bytes| bytes.truncate(40), ErrorKind::Damaged),
-        ("cut by one", |bytes| bytes.truncate(bytes.len() - 1), ErrorKind::Damaged),
+        (
+            "cut by one",
+            |bytes| bytes.truncate(bytes.len() - 1),
+            ErrorKind::Damaged,
+        ),
         ("longer", |bytes| bytes.push(0), ErrorKind::Damaged),
         ("emptied", Vec::clear, ErrorKind::Damaged),
     ];
@@ -107,7 +151,11 @@ fn changed_bytes_are_refused() {
             assert_eq!(kind(listed(&store, Query::all()).await), expected, "{what}");
             let events = all(store.maintain(Maintenance::Scrub)).await.unwrap();
             let is_finding = |event: &MaintenanceEvent| matches!(event, MaintenanceEvent::Finding(finding) if finding.key.as_ref() == Some(&a));
-            assert_eq!(events.iter().filter(|event| is_finding(event)).count(), 1, "{what}");
+            assert_eq!(
+                events.iter().filter(|event| is_finding(event)).count(),
+                1,
+                "{what}"
+            );
         });
     }
 }
@@ -134,7 +182,10 @@ fn sizes_of_what_was_not_encrypted_are_damage() {
         let (memory, store) = stores();
         memory.put(&key("/a"), "short").await.unwrap();
         assert_eq!(kind(store.get_size(&key("/a")).await), ErrorKind::Damaged);
-        assert_eq!(kind(all(store.query(Query::all().sizes_only())).await), ErrorKind::Damaged);
+        assert_eq!(
+            kind(all(store.query(Query::all().sizes_only())).await),
+            ErrorKind::Damaged
+        );
     });
 }
 
@@ -144,10 +195,23 @@ fn lengths_are_limited_before_the_memory_is_taken() {
         let (_, store) = stores();
         let store = store.with_max_value_len(4);
         assert_eq!(store.capabilities(&Key::root()).max_value_len, Some(4));
-        assert!(store.put(&key("/a"), Bytes::from_static(&[0; 4])).await.is_ok());
-        assert_eq!(kind(store.put(&key("/a"), Bytes::from_static(&[0; 5])).await), ErrorKind::InvalidArgument);
-        let endless = Box::pin(futures::stream::repeat_with(|| Ok(Bytes::from_static(b"more"))));
-        assert_eq!(kind(store.put_stream(&key("/a"), endless).await), ErrorKind::InvalidArgument);
+        assert!(
+            store
+                .put(&key("/a"), Bytes::from_static(&[0; 4]))
+                .await
+                .is_ok()
+        );
+        assert_eq!(
+            kind(store.put(&key("/a"), Bytes::from_static(&[0; 5])).await),
+            ErrorKind::InvalidArgument
+        );
+        let endless = Box::pin(futures::stream::repeat_with(|| {
+            Ok(Bytes::from_static(b"more"))
+        }));
+        assert_eq!(
+            kind(store.put_stream(&key("/a"), endless).await),
+            ErrorKind::InvalidArgument
+        );
     });
 }
 
@@ -156,6 +220,9 @@ fn secrets_do_not_show() {
     let secret = SecretKey::from_bytes([0xab; 32]);
     let store = EncryptDatastore::new(&MemoryDatastore::new(), &secret);
     for shown in [format!("{secret:?}"), format!("{store:?}")] {
-        assert!(!shown.contains("171") && !shown.to_lowercase().contains("abab"), "{shown}");
+        assert!(
+            !shown.contains("171") && !shown.to_lowercase().contains("abab"),
+            "{shown}"
+        );
     }
 }

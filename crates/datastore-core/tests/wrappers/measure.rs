@@ -1,6 +1,8 @@
 use datastore_core::{MeasureDatastore, MemoryDatastore};
 use futures::{FutureExt, StreamExt};
-use interface_datastore::{Batch, DatastoreExt, ErrorKind, Operation, PutOptions, Datastore, Query};
+use interface_datastore::{
+    Batch, Datastore, DatastoreExt, ErrorKind, Operation, PutOptions, Query,
+};
 
 use crate::support::{all, faulty, key, pieces};
 use datastore_core::fault::{Fault, Gate, Rule};
@@ -12,13 +14,18 @@ fn counts_calls_bytes_and_items() {
         let (a, b) = (key("/a"), key("/b"));
         store.put(&a, "four").await.unwrap();
         store.put_stream(&b, pieces(&["12", "3"])).await.unwrap();
-        all(store.put_many([(key("/c"), "55555".into())])).await.unwrap();
+        all(store.put_many([(key("/c"), "55555".into())]))
+            .await
+            .unwrap();
         store.get(&a).await.unwrap();
         store.get(&key("/none")).await.unwrap_err();
         let stream = store.get_stream(&b).await.unwrap();
         all(stream.body).await.unwrap();
         all(store.query(Query::all())).await.unwrap();
-        store.put_opts(&a, "".into(), PutOptions::if_absent()).await.unwrap_err();
+        store
+            .put_opts(&a, "".into(), PutOptions::if_absent())
+            .await
+            .unwrap_err();
         let mut batch = Batch::new();
         batch.put(a.clone(), "333").delete(b);
         store.write(batch).await.unwrap();
@@ -30,11 +37,25 @@ fn counts_calls_bytes_and_items() {
             (Operation::Query, 1, 1, 0, 0, 3, 0, 4 + 3 + 5),
             (Operation::Write, 1, 1, 0, 0, 2, 3, 0),
         ];
-        for (operation, calls, succeeded, not_found, failed, items, bytes_in, bytes_out) in expected {
+        for (operation, calls, succeeded, not_found, failed, items, bytes_in, bytes_out) in expected
+        {
             let stats = store.stats(operation).unwrap();
-            let counted = (stats.calls, stats.succeeded, stats.not_found, stats.failed());
-            assert_eq!(counted, (calls, succeeded, not_found, failed), "{operation}");
-            assert_eq!((stats.items, stats.bytes_in, stats.bytes_out), (items, bytes_in, bytes_out), "{operation}");
+            let counted = (
+                stats.calls,
+                stats.succeeded,
+                stats.not_found,
+                stats.failed(),
+            );
+            assert_eq!(
+                counted,
+                (calls, succeeded, not_found, failed),
+                "{operation}"
+            );
+            assert_eq!(
+                (stats.items, stats.bytes_in, stats.bytes_out),
+                (items, bytes_in, bytes_out),
+                "{operation}"
+            );
             assert_eq!(stats.latency.iter().sum::<u64>(), calls, "{operation}");
             assert!(stats.total >= stats.slowest);
         }
@@ -47,9 +68,10 @@ fn counts_calls_bytes_and_items() {
 
 #[test]
 fn counts_what_was_dropped_before_its_end() {
-    let (_, stuck) = faulty(vec![
-        Rule::new(Operation::Put, Fault::none().gated_before(&Gate::new())),
-    ]);
+    let (_, stuck) = faulty(vec![Rule::new(
+        Operation::Put,
+        Fault::none().gated_before(&Gate::new()),
+    )]);
     let store = MeasureDatastore::new(&stuck, "test");
     assert!(store.put(&key("/a"), "").now_or_never().is_none());
     drop(store.query(Query::all()).next().now_or_never());

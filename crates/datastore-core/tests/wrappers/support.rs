@@ -96,25 +96,64 @@ pub(crate) async fn every_call(
         };
     }
     vec![
-        ("put", failed(store.put_opts(&a, a_value, with!(PutOptions))).await),
+        (
+            "put",
+            failed(store.put_opts(&a, a_value, with!(PutOptions))).await,
+        ),
         ("get", failed(store.get_opts(&a, with!(GetOptions))).await),
-        ("has", failed(store.get_opts(&a, GetOptions::exists().with_abort(abort.clone()))).await),
-        ("put_stream", failed(store.put_stream_opts(&a, pieces(&["1"]), with!(PutOptions))).await),
-        ("get_stream", failed(store.get_stream_opts(&a, with!(GetOptions))).await),
-        ("put_many", ended(store.put_many_opts(pairs, with!(PutManyOptions))).await),
-        ("get_many", ended(store.get_many_opts(keys(), with!(GetManyOptions))).await),
-        ("query", ended(store.query_opts(Query::all(), with!(QueryOptions))).await),
-        ("write", failed(store.write_opts(batch, with!(WriteOptions))).await),
-        ("watch", failed(store.watch_opts(&a, with!(WatchOptions))).await),
-        ("sync", failed(store.sync_opts(&a, with!(SyncOptions))).await),
-        ("disk_usage", failed(store.disk_usage_opts(&a, with!(DiskUsageOptions))).await),
+        (
+            "has",
+            failed(store.get_opts(&a, GetOptions::exists().with_abort(abort.clone()))).await,
+        ),
+        (
+            "put_stream",
+            failed(store.put_stream_opts(&a, pieces(&["1"]), with!(PutOptions))).await,
+        ),
+        (
+            "get_stream",
+            failed(store.get_stream_opts(&a, with!(GetOptions))).await,
+        ),
+        (
+            "put_many",
+            ended(store.put_many_opts(pairs, with!(PutManyOptions))).await,
+        ),
+        (
+            "get_many",
+            ended(store.get_many_opts(keys(), with!(GetManyOptions))).await,
+        ),
+        (
+            "query",
+            ended(store.query_opts(Query::all(), with!(QueryOptions))).await,
+        ),
+        (
+            "write",
+            failed(store.write_opts(batch, with!(WriteOptions))).await,
+        ),
+        (
+            "watch",
+            failed(store.watch_opts(&a, with!(WatchOptions))).await,
+        ),
+        (
+            "sync",
+            failed(store.sync_opts(&a, with!(SyncOptions))).await,
+        ),
+        (
+            "disk_usage",
+            failed(store.disk_usage_opts(&a, with!(DiskUsageOptions))).await,
+        ),
         ("check", maintain(Maintenance::Check).await),
         ("scrub", maintain(Maintenance::Scrub).await),
         ("repair", maintain(Maintenance::Repair).await),
         ("gc", maintain(Maintenance::Gc).await),
         ("compact", maintain(Maintenance::Compact).await),
-        ("delete_many", ended(store.delete_many_opts(keys(), with!(DeleteManyOptions))).await),
-        ("delete", failed(store.delete_opts(&a, with!(DeleteOptions))).await),
+        (
+            "delete_many",
+            ended(store.delete_many_opts(keys(), with!(DeleteManyOptions))).await,
+        ),
+        (
+            "delete",
+            failed(store.delete_opts(&a, with!(DeleteOptions))).await,
+        ),
         ("close", failed(store.close_opts(with!(CloseOptions))).await),
     ]
 }

@@ -1,10 +1,7 @@
-use datastore_core::{
-    MemoryDatastore, VerifyDatastore,
-    verify::Mismatch,
-};
+use datastore_core::{MemoryDatastore, VerifyDatastore, verify::Mismatch};
 use futures::StreamExt;
 use interface_datastore::{
-    Batch, Bytes, Datastore, DatastoreExt, ErrorKind, Key, Maintenance, MaintenanceEvent, Query,
+    Batch, Datastore, DatastoreExt, ErrorKind, Key, Maintenance, MaintenanceEvent, Query,
     query::Filter,
 };
 
@@ -31,22 +28,32 @@ async fn stores() -> (MemoryDatastore, VerifyDatastore) {
 fn writes_must_fit() {
     pollster::block_on(async {
         let (memory, store) = stores().await;
-        for (name, value, fits) in [("/ab", "ba", true), ("/ab", "ab", false), ("/ab", "", false)] {
+        for (name, value, fits) in [
+            ("/ab", "ba", true),
+            ("/ab", "ab", false),
+            ("/ab", "", false),
+        ] {
+            let name = key(name);
             let mut batch = Batch::new();
-            batch.put(key("/xy"), "yx").put(key(name), value);
-            let pairs = [(key("/xy"), "yx".into()), (key(name), Bytes::from_static(value.as_bytes()))];
-            let streamed = store.put_stream(&key(name), pieces(&[&value[..value.len() / 2], &value[value.len() / 2..]]));
+            batch.put(key("/xy"), "yx").put(name.clone(), value);
+            let pairs = [(key("/xy"), "yx".into()), (name.clone(), value.into())];
+            let (start, end) = value.split_at(value.len() / 2);
+            let streamed = store.put_stream(&name, pieces(&[start, end]));
             let outcomes = [
-                store.put(&key(name), value).await.map(drop),
+                store.put(&name, value).await.map(drop),
                 streamed.await.map(drop),
                 all(store.put_many(pairs)).await.map(drop),
                 store.write(batch).await.map(drop),
             ];
             for (place, outcome) in outcomes.into_iter().enumerate() {
                 let got = outcome.err().map(|error| error.kind());
-                assert_eq!(got, (!fits).then_some(ErrorKind::InvalidArgument), "{value:?} {place}");
+                assert_eq!(
+                    got,
+                    (!fits).then_some(ErrorKind::InvalidArgument),
+                    "{value:?} {place}"
+                );
             }
-            memory.delete(&key(name)).await.unwrap();
+            memory.delete(&name).await.unwrap();
         }
     });
 }
@@ -76,12 +83,23 @@ fn nothing_unverified_is_given() {
             kind(store.get_stream(&bad).await),
             kind(all(store.get_many([bad.clone()])).await),
             kind(listed(&store, Query::all()).await),
-            kind(listed(&store, Query::all().with_filter(Filter::value_equals("x")).keys_only()).await),
+            kind(
+                listed(
+                    &store,
+                    Query::all()
+                        .with_filter(Filter::value_equals("x"))
+                        .keys_only(),
+                )
+                .await,
+            ),
         ];
         assert_eq!(refused, [ErrorKind::Damaged; 6]);
         assert_eq!(store.get_size(&bad).await.unwrap(), 3);
         assert!(store.has(&bad).await.unwrap());
-        assert_eq!(all(store.query_keys(Query::all())).await.unwrap(), [bad, key("/good")]);
+        assert_eq!(
+            all(store.query_keys(Query::all())).await.unwrap(),
+            [bad, key("/good")]
+        );
         assert_eq!(listed(&store, Query::prefix("/g")).await.unwrap().len(), 1);
     });
 }
@@ -100,7 +118,11 @@ fn scrub_names_the_damaged_keys_of_its_scope() {
             assert_eq!(found.count(), damaged, "{scope}");
         }
         let first_error = store.query(Query::all()).collect::<Vec<_>>().await;
-        assert_eq!(first_error.len(), 1, "a listing ends with its first damaged value");
+        assert_eq!(
+            first_error.len(),
+            1,
+            "a listing ends with its first damaged value"
+        );
     });
 }
 
@@ -110,9 +132,17 @@ fn streamed_values_are_limited() {
         let store = VerifyDatastore::new(&MemoryDatastore::new(), |_: &Key, _: &[u8]| Ok(()))
             .with_max_value_len(3);
         assert_eq!(store.capabilities(&Key::root()).max_value_len, Some(3));
-        assert!(store.put_stream(&key("/a"), pieces(&["12", "3"])).await.is_ok());
+        assert!(
+            store
+                .put_stream(&key("/a"), pieces(&["12", "3"]))
+                .await
+                .is_ok()
+        );
         let outcome = store.put_stream(&key("/a"), pieces(&["12", "34"])).await;
         assert_eq!(kind(outcome), ErrorKind::InvalidArgument);
-        assert_eq!(kind(store.put(&key("/a"), "1234").await), ErrorKind::InvalidArgument);
+        assert_eq!(
+            kind(store.put(&key("/a"), "1234").await),
+            ErrorKind::InvalidArgument
+        );
     });
 }
