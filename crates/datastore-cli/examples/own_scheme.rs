@@ -1,5 +1,7 @@
 //! The program `datastore` with one more kind of store.
 
+#![allow(clippy::print_stderr, reason = "this is where errors go")]
+
 use std::{ffi::OsString, process::ExitCode, sync::Arc};
 
 use datastore_core::MemoryDatastore;

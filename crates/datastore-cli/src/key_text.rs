@@ -151,7 +151,8 @@ fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
         .collect()
 }
 
-fn pair(high: u8, low: u8) -> Option<u8> {
+/// The byte that two hexadecimal digits stand for.
+pub(crate) fn pair(high: u8, low: u8) -> Option<u8> {
     let digit = |byte: u8| {
         char::from(byte)
             .to_digit(16)

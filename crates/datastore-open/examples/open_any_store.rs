@@ -1,5 +1,7 @@
 //! Opens stores by URL, one of them of a kind that only this program knows.
 
+#![allow(clippy::print_stdout, reason = "it is there to be read")]
+
 use std::sync::Arc;
 
 use datastore_core::MemoryDatastore;

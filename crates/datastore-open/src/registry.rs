@@ -14,6 +14,8 @@ use crate::{
 type Open =
     dyn Fn(StoreUrl, OpenOptions) -> BoxFuture<'static, Result<Arc<dyn Datastore>>> + Send + Sync;
 
+type MakeOpener = fn() -> Opener;
+
 /// An option of a scheme's URLs, as help shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -119,7 +121,7 @@ impl Registry {
 
     /// A registry of the schemes that the crate's features bring.
     pub fn with_defaults() -> Self {
-        let openers: &[(&str, fn() -> Opener)] = &[
+        let openers: &[(&str, MakeOpener)] = &[
             #[cfg(feature = "fs")]
             ("fs", crate::fs::opener),
             #[cfg(feature = "memory")]

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use datastore_core::{MemoryDatastore, ReadOnlyDatastore};
-use datastore_open::{Create, OpenOptions, Opener, Registry};
+use datastore_open::{COMMON_OPTIONS, Create, OpenOptions, Opener, Registry};
 use interface_datastore::{Datastore, DatastoreExt, Durability, ErrorKind, Key, Result};
 use pollster::block_on;
 
@@ -155,4 +155,113 @@ fn stores_in_memory() -> Result<()> {
         }
         Ok(())
     })
+}
+
+#[cfg(all(feature = "memory", feature = "fs"))]
+#[test]
+fn the_readme_lists_every_scheme_and_option() {
+    let readme = include_str!("../README.md");
+    for (scheme, opener) in Registry::with_defaults().schemes() {
+        assert!(readme.contains(&format!("| `{scheme}:")), "{scheme}");
+        assert!(
+            opener.about().starts_with(&format!("{scheme}:")),
+            "{scheme}"
+        );
+        for option in opener.options() {
+            assert!(
+                readme.contains(&format!("| `{}` | `{scheme}` |", option.name)),
+                "{}",
+                option.name
+            );
+        }
+    }
+    for option in COMMON_OPTIONS {
+        assert!(
+            readme.contains(&format!("| `{}` | all |", option.name)),
+            "{}",
+            option.name
+        );
+    }
+}
+
+#[cfg(feature = "fs")]
+#[test]
+fn folders_of_files() {
+    let place = tempfile::tempdir().unwrap();
+    let url = |name: &str, options: &str| format!("fs:{}/{name}{options}", place.path().display());
+    let key = Key::new("/a");
+    block_on(async {
+        let registry = Registry::with_defaults();
+        let open = |url: String, options| {
+            let registry = &registry;
+            async move { registry.open(&url, options).await }
+        };
+        for (name, options, file) in [
+            ("plain", "", "plain/a.data"),
+            ("ext", "?extension=.bin&names=portable", "ext/a.bin"),
+            (
+                "with%20blank",
+                "?blocking=inline&durability=power",
+                "with blank/a.data",
+            ),
+        ] {
+            let store = open(url(name, options), OpenOptions::new()).await.unwrap();
+            store.put(&key, "1").await.unwrap();
+            store.close().await.unwrap();
+            assert!(place.path().join(file).is_file(), "{file}");
+        }
+        for (name, options, given, kind) in [
+            ("none", "", OpenOptions::read_only(), ErrorKind::NotFound),
+            (
+                "none",
+                "?create=never",
+                OpenOptions::new(),
+                ErrorKind::NotFound,
+            ),
+            (
+                "none",
+                "?read-only=true",
+                OpenOptions::new(),
+                ErrorKind::NotFound,
+            ),
+            (
+                "plain",
+                "?create=new",
+                OpenOptions::new(),
+                ErrorKind::AlreadyExists,
+            ),
+            (
+                "plain",
+                "?extension=.bin",
+                OpenOptions::new(),
+                ErrorKind::InvalidArgument,
+            ),
+            (
+                "plain",
+                "?names=posix",
+                OpenOptions::new(),
+                ErrorKind::InvalidArgument,
+            ),
+            (
+                "plain",
+                "?blocking=maybe",
+                OpenOptions::new(),
+                ErrorKind::InvalidArgument,
+            ),
+        ] {
+            let error = open(url(name, options), given).await.expect_err(options);
+            assert_eq!(error.kind(), kind, "{name}{options}: {error}");
+        }
+        let store = open(url("plain", ""), OpenOptions::read_only())
+            .await
+            .unwrap();
+        assert_eq!(
+            store.put(&key, "2").await.unwrap_err().kind(),
+            ErrorKind::ReadOnly
+        );
+        assert_eq!(store.get(&key).await.unwrap(), "1");
+        let bare = place.path().join("plain").display().to_string();
+        let store = open(bare, OpenOptions::read_only()).await.unwrap();
+        assert!(store.has(&key).await.unwrap());
+    });
 }

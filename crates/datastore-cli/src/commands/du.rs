@@ -3,11 +3,10 @@
 use std::ffi::OsString;
 
 use futures_util::TryStreamExt;
-use interface_datastore::{
-    Claim, Datastore, DatastoreExt, DiskUsage, DiskUsageOptions, Key, Query, QueryOptions,
-};
+use interface_datastore::{Claim, Datastore, DatastoreExt, DiskUsage, DiskUsageOptions, Key};
 use serde_json::json;
 
+use super::entries_within;
 use crate::{
     context::Context,
     failure::{Exit, Outcome},
@@ -56,13 +55,10 @@ async fn apparent_size(
     scope: &Key,
     context: &Context,
 ) -> Outcome<DiskUsage> {
-    let options = QueryOptions::default().with_abort(context.abort.clone());
     let mut bytes = 0_u64;
-    let mut entries = store.query_opts(Query::prefix(scope).sizes_only(), options);
+    let mut entries = entries_within(store, scope.clone(), context);
     while let Some(entry) = entries.try_next().await? {
-        if entry.key == *scope || scope.is_ancestor_of(&entry.key) {
-            bytes = bytes.saturating_add(entry.size.unwrap_or_default());
-        }
+        bytes = bytes.saturating_add(entry.size.unwrap_or_default());
     }
     Ok(DiskUsage::exact(bytes))
 }

@@ -17,6 +17,9 @@ mod sync;
 mod verify;
 mod watch;
 
+use futures_util::{StreamExt, TryStreamExt};
+use interface_datastore::{BoxStream, Datastore, Entry, Key, Query, QueryOptions, Result};
+
 use crate::{context::Context, failure::Outcome, output::Output};
 
 macro_rules! commands {
@@ -54,4 +57,19 @@ commands! {
     Capabilities: capabilities;
     Completions: completions;
     Man: man;
+}
+
+/// The entries at or below a key, with their sizes.
+fn entries_within(
+    store: &dyn Datastore,
+    scope: Key,
+    context: &Context,
+) -> BoxStream<'static, Result<Entry>> {
+    let options = QueryOptions::default().with_abort(context.abort.clone());
+    let entries = store.query_opts(Query::prefix(&scope).sizes_only(), options);
+    // A scope covers whole namespaces and its own key, which no single part of a query does.
+    let within = move |key: &Key| *key == scope || scope.is_ancestor_of(key);
+    entries
+        .try_filter(move |entry| std::future::ready(within(&entry.key)))
+        .boxed()
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use interface_datastore::{Datastore, DatastoreExt, GetOptions};
+use interface_datastore::{Datastore, DatastoreExt, GetOptions, Timestamp};
 use serde_json::json;
 
 use crate::{
@@ -25,7 +25,7 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Output) -> Outc
     let entry = store.get_opts(&key, options).await?;
     store.close().await?;
     let version = entry.version.map(|version| version.to_string());
-    let expires = entry.expires.map(|moment| moment.as_millis());
+    let expires = entry.expires.map(Timestamp::as_millis);
     let text = |out: &Output| {
         let mut lines = vec![format!("key      {}", out.key(&key))];
         lines.extend(entry.size.map(|size| format!("size     {size}")));

@@ -5,9 +5,10 @@ use std::ffi::OsString;
 use futures_util::TryStreamExt;
 use interface_datastore::{
     Claim, Datastore, DatastoreExt, Finding, GetOptions, Key, MaintainOptions, Maintenance,
-    MaintenanceEvent, Query, QueryOptions, Severity,
+    MaintenanceEvent, Severity,
 };
 
+use super::entries_within;
 use crate::{
     context::Context,
     failure::{Exit, Outcome},
@@ -115,15 +116,11 @@ async fn read_all(
     context: &Context,
     out: &mut Output,
 ) -> Outcome<u64> {
-    let options = QueryOptions::default().with_abort(context.abort.clone());
-    let mut entries = store.query_opts(Query::prefix(scope).sizes_only(), options);
+    let mut entries = entries_within(store, scope.clone(), context);
     let meter = Meter::new(&context.global, "read");
     let mut faults = 0;
     let mut done = 0;
     while let Some(entry) = entries.try_next().await? {
-        if entry.key != *scope && !scope.is_ancestor_of(&entry.key) {
-            continue;
-        }
         let complaint = match length(store, &entry.key, context).await {
             Ok(length) if entry.size.is_none_or(|size| size == length) => None,
             Ok(length) => Some(format!(

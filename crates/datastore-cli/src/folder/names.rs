@@ -20,6 +20,8 @@ use std::{
 
 use interface_datastore::Key;
 
+use crate::key_text::pair;
+
 /// The folder for unfinished files in the one that is exported to. No key is exported into it.
 pub(super) const TEMP: &str = ".datastore-export";
 
@@ -107,18 +109,14 @@ fn is_impossible_on_windows(name: &[u8]) -> bool {
 
 /// Whether the escaped form writes this byte of this name as `%XX`.
 fn is_escaped(name: &[u8], byte: u8) -> bool {
-    let dot = byte == b'.' && (name.first() == Some(&b'.') || cfg!(windows));
-    let windows = cfg!(windows)
-        && (byte < b' '
-            || byte >= 0x80
-            || WINDOWS_FORBIDS.contains(&byte)
-            || byte == b' '
-            || is_device_letter(name, byte));
-    matches!(byte, 0 | b'%') || dot || windows
+    let dot = byte == b'.' && name.first() == Some(&b'.');
+    matches!(byte, 0 | b'%') || dot || (cfg!(windows) && is_escaped_on_windows(name, byte))
 }
 
-fn is_device_letter(name: &[u8], byte: u8) -> bool {
-    name.first() == Some(&byte) && byte.is_ascii_alphabetic()
+fn is_escaped_on_windows(name: &[u8], byte: u8) -> bool {
+    // The names of devices all begin with a letter.
+    let first_letter = name.first() == Some(&byte) && byte.is_ascii_alphabetic();
+    !(b'!'..0x80).contains(&byte) || byte == b'.' || first_letter || WINDOWS_FORBIDS.contains(&byte)
 }
 
 fn escape(name: &[u8]) -> Vec<u8> {
@@ -151,12 +149,7 @@ fn unescape(file: &[u8]) -> Option<Vec<u8>> {
         rest = match rest {
             [] => return Some(out),
             [b'%', high, low, rest @ ..] => {
-                let digit = |byte: &u8| {
-                    char::from(*byte)
-                        .to_digit(16)
-                        .and_then(|value| u8::try_from(value).ok())
-                };
-                out.push(digit(high)? << 4 | digit(low)?);
+                out.push(pair(*high, *low)?);
                 rest
             }
             [b'%', ..] => return None,

@@ -54,11 +54,11 @@ impl<'a> Writer<'a> {
                 Found::Value(entry)
                     if self.skip_refused || (self.expiry && entry.expires.is_some()) =>
                 {
-                    alone.push(entry)
+                    alone.push(entry);
                 }
                 Found::Value(entry) => together.push(entry),
                 Found::Large { key, size, compare } => {
-                    self.write_large(&key, size, compare, tally).await?
+                    self.write_large(&key, size, compare, tally).await?;
                 }
                 Found::Same => tally.unchanged += 1,
                 Found::Vanished => tally.vanished += 1,

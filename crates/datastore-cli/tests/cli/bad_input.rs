@@ -218,7 +218,7 @@ fn stores_without_permission() {
         &["-s", "src", "put", "/b", "1"],
     ]);
     let mode = |path: &str, mode| {
-        fs::set_permissions(sandbox.path(path), Permissions::from_mode(mode)).expect("changed")
+        fs::set_permissions(sandbox.path(path), Permissions::from_mode(mode)).expect("changed");
     };
     mode(".", 0o755);
     for path in ["src", "src/.datastore"] {
@@ -261,6 +261,7 @@ fn stores_without_permission() {
 }
 
 /// Runs a script in which the program may mount file systems of its own; none if this system allows nobody to.
+#[expect(clippy::print_stderr, reason = "whoever reads the log should know")]
 fn with_mounts(sandbox: &Sandbox, script: &str) -> Option<Ran> {
     let shell = |script: &str| {
         let mut command = sandbox.prepare(Command::new("unshare"));
