@@ -85,6 +85,8 @@ pub struct KeyRules {
     pub alphabet: Alphabet,
     /// Whether namespaces may be empty: the root key, `/a//b`.
     pub empty_namespaces: bool,
+    /// Whether some keys that these rules allow are refused all the same, for reasons that no rule here can tell.
+    pub further: bool,
 }
 
 /// The bytes that namespaces may be made of.
@@ -109,10 +111,11 @@ impl KeyRules {
             max_namespaces: None,
             alphabet: Alphabet::Any,
             empty_namespaces: true,
+            further: false,
         }
     }
 
-    /// Whether the store takes the key.
+    /// Whether the store takes the key, as far as these rules tell.
     pub fn allows(&self, key: &Key) -> bool {
         self.complaint(key).is_none()
     }
