@@ -76,6 +76,7 @@ fn key_rules(a: &KeyRules, b: &KeyRules) -> KeyRules {
     own.max_namespaces = less(a.max_namespaces, b.max_namespaces);
     own.alphabet = alphabet(&a.alphabet, &b.alphabet);
     own.empty_namespaces = a.empty_namespaces && b.empty_namespaces;
+    own.further = a.further || b.further;
     own
 }
 

@@ -272,8 +272,9 @@ impl Datastore for MountDatastore {
                 return Err(Error::unsupported(Operation::Watch, what).with_key(scope));
             }
             let mut streams = Vec::with_capacity(parts.len());
+            let watched = WatchOptions::default().with_capacity(options.capacity);
             for (index, mount, part) in parts {
-                let events = mount.store.watch_opts(&part, options.clone()).await?;
+                let events = mount.store.watch_opts(&part, watched.clone()).await?;
                 let table = self.0.clone();
                 let own = move |event: &Result<WatchEvent>| {
                     let key = event.as_ref().ok().and_then(WatchEvent::key);
@@ -281,7 +282,8 @@ impl Datastore for MountDatastore {
                 };
                 streams.push(events.filter(own));
             }
-            Ok(Box::pin(stream::select_all(streams)) as BoxStream<'static, _>)
+            let all = Box::pin(stream::select_all(streams));
+            Ok(abortable_stream(options.abort, Operation::Watch, all))
         })
     }
 

@@ -26,14 +26,13 @@ pub(super) fn query(
     let mut streams = Vec::with_capacity(asked.len());
     for (mount, below) in asked {
         let part = part_of(&query, mount, &below, orders.as_deref());
-        streams.push(mount.store.query_opts(part, options.clone()));
+        streams.push(mount.store.query_opts(part, QueryOptions::default()));
     }
     let entries: BoxStream<'static, _> = match orders {
         _ if streams.len() == 1 => streams.remove(0),
         Some(orders) => merge(streams, orders),
         None => Box::pin(futures_util::StreamExt::flatten(stream::iter(streams))),
     };
-    // Checked here too: there may be no mount to do so.
     abortable_stream(options.abort, Operation::Query, evaluate(entries, whole))
 }
 

@@ -4,10 +4,14 @@ mod errors;
 mod plan;
 mod scope;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, task::Poll};
 
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, future::ready, stream};
+use futures_util::{
+    StreamExt, TryStreamExt,
+    future::ready,
+    stream::{self, poll_fn},
+};
 use interface_datastore::{
     AbortController, AbortSignal, Batch, BoxFuture, BoxStream, Capabilities, CloseOptions,
     Datastore, DeleteManyOptions, DeleteOptions, DiskUsage, DiskUsageOptions, Durability, Entry,
@@ -15,7 +19,7 @@ use interface_datastore::{
     MaintenanceEvent, MaybeSend, MaybeSync, Operation, PutManyOptions, PutOptions, Query,
     QueryOptions, Result, SyncOptions, ValueStream, WatchEvent, WatchOptions, WriteOptions,
     Written, abortable_stream, check_aborted,
-    implement::{fail_stream, refuse, refuse_stream},
+    implement::{fail_stream, refuse_stream},
     query::evaluate,
 };
 
@@ -352,7 +356,7 @@ impl<M: Mapping> Datastore for Translated<M> {
                     let usage = self.inner.disk_usage_opts(&inner, options).await;
                     usage.map_err(self.outward_error())
                 }
-                Scope::Scattered => refuse(operation, Some(scope), scope::SCATTERED).await,
+                Scope::Scattered => self.count_usage(scope, options.abort).await,
                 Scope::Nowhere => Ok(DiskUsage::exact(0)),
             }
         })
@@ -398,17 +402,37 @@ impl<M: Mapping> Datastore for Translated<M> {
 }
 
 impl<M: Mapping> Translated<M> {
-    fn until_closed<T: MaybeSend + 'static>(
-        &self,
-        stream: BoxStream<'static, T>,
-    ) -> BoxStream<'static, T> {
-        match &self.view {
-            None => stream,
-            Some(view) => {
-                let closed = view.signal();
-                Box::pin(stream.take_until(async move { closed.aborted().await }))
+    /// The bytes of the keys and values of a scope, counted one by one.
+    async fn count_usage(&self, scope: &Key, abort: Option<AbortSignal>) -> Result<DiskUsage> {
+        let options = QueryOptions::default().with_abort(abort);
+        let listed = Query::prefix(scope.as_bytes()).sizes_only();
+        let mut entries = self.query_opts(listed, options);
+        let mut bytes: u64 = 0;
+        while let Some(entry) = entries.next().await {
+            let entry = entry.map_err(|error| error.with_operation(Operation::DiskUsage))?;
+            if scope::holds(scope, &entry.key) {
+                let key = entry.key.as_bytes().len() as u64;
+                bytes = bytes.saturating_add(key + entry.size.unwrap_or_default());
             }
         }
+        Ok(DiskUsage::approximate(bytes))
+    }
+
+    /// Ends a stream at the closing of a view, once it has given what waits by then.
+    fn until_closed<T: MaybeSend + 'static>(
+        &self,
+        mut stream: BoxStream<'static, T>,
+    ) -> BoxStream<'static, T> {
+        let Some(view) = &self.view else {
+            return stream;
+        };
+        let closed = view.signal();
+        let mut closed: BoxFuture<'static, ()> = Box::pin(async move { closed.aborted().await });
+        let events = poll_fn(move |cx| match stream.as_mut().poll_next(cx) {
+            Poll::Pending => closed.as_mut().poll(cx).map(|()| None),
+            ready => ready,
+        });
+        Box::pin(events.fuse())
     }
 
     fn batch_inward(&self, batch: Batch) -> Result<Batch> {

@@ -1,6 +1,8 @@
 //! Scopes, and what of the inner store's abilities is left within them.
 
-use interface_datastore::{Alphabet, Capabilities, Datastore, Key, KeyRules, MaintenanceEvent};
+use interface_datastore::{
+    Alphabet, Capabilities, Claim, Datastore, Key, KeyRules, MaintenanceClaims, MaintenanceEvent,
+};
 
 use super::{Mapping, Shape};
 use crate::claims::claims;
@@ -56,21 +58,25 @@ pub(super) fn capabilities(inner: &dyn Datastore, shape: Shape<'_>, prefix: &Key
         max_durability if_absent if_match versions expiry ranged_get streaming_put streaming_get atomic_batch
         batch_conditions snapshot_query watch max_value_len);
     own.pushdown.sizes = inner.pushdown.sizes;
-    if one_scope {
-        own.disk_usage = inner.disk_usage;
-        own.maintenance = inner.maintenance;
-    }
+    own.disk_usage = inner.disk_usage;
     if !matches!(shape, Shape::Opaque) {
         own.key_order = inner.key_order;
         own.pushdown = inner.pushdown;
+        own.maintenance = inner.maintenance;
+    } else if one_scope {
+        // As a whole, but not the scopes below it.
+        let varies = MaintenanceClaims::default()
+            .combine(inner.maintenance, |_, claim| claim.both(Claim::Varies));
+        own.maintenance = varies;
     }
     own.keys = key_rules(inner.keys, shape);
     own
 }
 
-/// The rules for outer keys. Where they cannot be said exactly they allow too much; writes are checked one by one.
+/// The rules for outer keys, as far as they can be said; each write is checked by itself.
 fn key_rules(inner: KeyRules, shape: Shape<'_>) -> KeyRules {
     let mut own = KeyRules::any();
+    own.further = inner.further || !matches!(shape, Shape::Adds(_));
     match shape {
         Shape::Opaque => {}
         Shape::Adds(prefix) => {
