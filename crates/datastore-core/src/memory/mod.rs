@@ -32,12 +32,14 @@ use self::shared::Shared;
 ///
 /// ```
 /// use datastore_core::MemoryDatastore;
-/// use interface_datastore::{DatastoreExt, Key, blocking::Datastore};
+/// use interface_datastore::{DatastoreExt, Key};
 ///
-/// let store = Datastore::new(MemoryDatastore::new());
-/// store.put(&Key::new("/a"), "1")?;
-/// assert_eq!(store.get(&Key::new("/a"))?, "1");
+/// # pollster::block_on(async {
+/// let store = MemoryDatastore::new();
+/// store.put(&Key::new("/a"), "1").await?;
+/// assert_eq!(store.get(&Key::new("/a")).await?, "1");
 /// # Ok::<(), interface_datastore::Error>(())
+/// # }).unwrap();
 /// ```
 #[derive(Clone)]
 pub struct MemoryDatastore(Arc<Shared>);
