@@ -8,7 +8,8 @@ use interface_datastore::{AbortSignal, Bytes, Datastore, ErrorKind, Key};
 use crate::{
     args::Global,
     failure::{Failure, Outcome},
-    key_text::{KeyForm, printable},
+    key_text::KeyForm,
+    progress::Screen,
 };
 
 /// The schemes, the options of every command, and the signal that stops it.
@@ -16,6 +17,7 @@ use crate::{
 pub(crate) struct Context {
     pub(crate) registry: Registry,
     pub(crate) global: Global,
+    pub(crate) screen: Screen,
     pub(crate) abort: AbortSignal,
 }
 
@@ -80,14 +82,6 @@ impl Context {
 
     /// A line for the user's eye on standard error.
     pub(crate) fn notice(&self, text: &str) {
-        notice(self.global.quiet, text);
-    }
-}
-
-/// A line for the user's eye on standard error, unless that shall be quiet.
-#[expect(clippy::print_stderr, reason = "this is where notices go")]
-pub(crate) fn notice(quiet: bool, text: &str) {
-    if !quiet {
-        eprintln!("datastore: {}", printable(text));
+        self.screen.notice(text);
     }
 }

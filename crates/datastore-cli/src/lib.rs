@@ -24,6 +24,7 @@ use self::{
     failure::{Exit, Failure, Outcome},
     interrupt::Interrupt,
     output::Output,
+    progress::Screen,
 };
 
 /// Runs the program `datastore` with these arguments, the program's name first, and stores of the schemes in `registry`.
@@ -65,6 +66,7 @@ fn execute(registry: &Registry, cli: Cli, interrupt: &Interrupt) -> Outcome {
     interrupt.listen(&runtime);
     let context = Context {
         registry: registry.clone(),
+        screen: Screen::new(&cli.global),
         global: cli.global,
         abort: interrupt.signal(),
     };

@@ -9,21 +9,82 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{
+    HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle,
+};
 
-use crate::args::Global;
+use crate::{args::Global, key_text::printable};
 
 /// Time between two lines where there is no bar.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_millis(100);
 
-/// Shows progress on standard error. Clones show the same.
+/// Standard error, which progress and notices share.
+#[derive(Debug, Clone)]
+pub(crate) struct Screen {
+    quiet: bool,
+    /// Whether progress is wanted, in one form or the other.
+    progress: bool,
+    bars: MultiProgress,
+}
+
+impl Screen {
+    pub(crate) fn new(global: &Global) -> Self {
+        let progress = !global.quiet && !global.json;
+        let visible = progress && io::stderr().is_terminal();
+        let target = if visible {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        Self {
+            quiet: global.quiet,
+            progress,
+            bars: MultiProgress::with_draw_target(target),
+        }
+    }
+
+    /// A line for the user's eye, above the bar if there is one.
+    #[expect(clippy::print_stderr, reason = "this is where notices go")]
+    pub(crate) fn notice(&self, text: &str) {
+        if !self.quiet {
+            self.bars
+                .suspend(|| eprintln!("datastore: {}", printable(text)));
+        }
+    }
+
+    /// A meter of work that is called `verb`.
+    pub(crate) fn meter(&self, verb: &str) -> Meter {
+        let visible = !self.bars.is_hidden();
+        let bar = ProgressBar::no_length();
+        let bar = if visible {
+            self.bars.add(bar)
+        } else {
+            ProgressBar::hidden()
+        };
+        if visible {
+            bar.set_style(style("{spinner} {elapsed} {msg}"));
+            bar.enable_steady_tick(TICK);
+        }
+        Meter(Arc::new(Inner {
+            bar,
+            screen: self.clone(),
+            verb: verb.to_owned(),
+            keys: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            last_line: (self.progress && !visible).then(|| Mutex::new(Instant::now())),
+        }))
+    }
+}
+
+/// Shows how far some work has come. Clones show the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Meter(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     bar: ProgressBar,
+    screen: Screen,
     verb: String,
     keys: AtomicU64,
     bytes: AtomicU64,
@@ -32,28 +93,6 @@ struct Inner {
 }
 
 impl Meter {
-    pub(crate) fn new(global: &Global, verb: &str) -> Self {
-        let wanted = !global.quiet && !global.json;
-        let visible = wanted && io::stderr().is_terminal();
-        let target = if visible {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        let bar = ProgressBar::with_draw_target(None, target);
-        if visible {
-            bar.set_style(style("{spinner} {elapsed} {msg}"));
-            bar.enable_steady_tick(TICK);
-        }
-        Self(Arc::new(Inner {
-            bar,
-            verb: verb.to_owned(),
-            keys: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-            last_line: (wanted && !visible).then(|| Mutex::new(Instant::now())),
-        }))
-    }
-
     /// Whether there is a bar, for which it is worth while to find out how much there is to do.
     pub(crate) fn has_bar(&self) -> bool {
         !self.0.bar.is_hidden()
@@ -83,12 +122,11 @@ impl Meter {
         });
     }
 
-    #[expect(clippy::print_stderr, reason = "this is where progress goes")]
     fn show(&self, text: impl FnOnce(&str) -> String) {
         if self.has_bar() {
             self.0.bar.set_message(text(&self.0.verb));
         } else if self.line_is_due() {
-            eprintln!("datastore: {}", text(&self.0.verb));
+            self.0.screen.notice(&text(&self.0.verb));
         }
     }
 

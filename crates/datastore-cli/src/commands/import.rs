@@ -30,12 +30,12 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Output) -> Outc
     if let Some(store) = folder_of(&context.global.store) {
         check_apart(&args.dir, &store)?;
     }
-    let quiet = context.global.quiet;
+    let screen = context.screen.clone();
     let odd = if args.strict {
         Odd::Refuse
     } else {
         Odd::Skip(Arc::new(move |path| {
-            crate::context::notice(quiet, &format!("left out: {} is no file", path.display()));
+            screen.notice(&format!("left out: {} is no file", path.display()));
         }))
     };
     let source = Folder::to_read(&args.dir, odd)?;

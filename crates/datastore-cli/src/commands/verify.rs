@@ -14,7 +14,6 @@ use crate::{
     failure::{Exit, Outcome},
     key_text::printable,
     output::Output,
-    progress::Meter,
 };
 
 /// Look for faults in the store; exit 1 if there are any
@@ -71,7 +70,7 @@ async fn maintain(
 ) -> Outcome<u64> {
     let options = MaintainOptions::default().with_abort(context.abort.clone());
     let mut events = store.maintain_opts(task, scope, options);
-    let meter = Meter::new(&context.global, task.as_str());
+    let meter = context.screen.meter(task.as_str());
     let mut faults = 0;
     while let Some(event) = events.try_next().await? {
         match event {
@@ -117,7 +116,7 @@ async fn read_all(
     out: &mut Output,
 ) -> Outcome<u64> {
     let mut entries = entries_within(store, scope.clone(), context);
-    let meter = Meter::new(&context.global, "read");
+    let meter = context.screen.meter("read");
     let mut faults = 0;
     let mut done = 0;
     while let Some(entry) = entries.try_next().await? {

@@ -79,7 +79,7 @@ impl Transfer<'_> {
     }
 
     async fn copy(&self, tally: &mut Tally, out: &mut Output) -> Outcome<()> {
-        let meter = Meter::new(&self.context.global, self.done);
+        let meter = self.context.screen.meter(self.done);
         let counting = meter
             .has_bar()
             .then(|| tokio::spawn(self.count(meter.clone())));

@@ -19,6 +19,7 @@ use crate::{
     failure::{Failure, Outcome},
     folder::{Folder, Odd},
     output::Output,
+    progress::Screen,
 };
 
 /// The options that a command line gives.
@@ -37,6 +38,7 @@ fn context(abort: AbortSignal) -> Context {
     let global = Cli::from_arg_matches(&matches).unwrap().global;
     Context {
         registry,
+        screen: Screen::new(&global),
         global,
         abort,
     }

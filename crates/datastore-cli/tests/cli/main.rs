@@ -10,6 +10,8 @@ mod help;
 mod interrupted;
 mod listing;
 mod support;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod tour;
 mod values;
 mod watching;

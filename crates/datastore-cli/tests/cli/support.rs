@@ -109,6 +109,23 @@ impl Sandbox {
         fs::read(self.path(relative)).expect(relative)
     }
 
+    /// How many files there are below a folder, if there is one.
+    #[cfg(unix)]
+    pub(crate) fn count(&self, relative: &str) -> usize {
+        let mut count = 0;
+        let mut folders = vec![self.path(relative)];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    folders.push(entry.path());
+                } else {
+                    count += 1;
+                }
+            }
+        }
+        count
+    }
+
     /// All files below a folder, but for those of the store itself.
     pub(crate) fn files(&self, relative: &str) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut found = BTreeMap::new();
