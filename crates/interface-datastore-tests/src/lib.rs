@@ -6,6 +6,7 @@ mod effort;
 mod failure;
 mod hooks;
 mod keys;
+mod kill;
 mod linear;
 mod list;
 mod naive;
@@ -13,18 +14,23 @@ mod need;
 mod reference;
 mod refusals;
 mod registry;
+mod report;
 mod run;
 mod subject;
+mod views;
 
-#[doc(hidden)]
-pub(crate) use self::registry::__table;
 pub use self::{
     effort::runs,
     failure::{Failure, Outcome, Verdict},
     hooks::{BlockOn, CrashSubject, Factory, Fault, FaultSubject, Opener, block_on},
+    kill::{FolderOpener, survives_kills},
     need::Need,
     reference::ReferenceDatastore,
     registry::{CASES, Case},
+    report::{Report, Row, report},
     run::run_test,
     subject::Subject,
+    views::{check_read_only, check_view, run_view_test, view_cases},
 };
+#[doc(hidden)]
+pub(crate) use self::{registry::__table, views::__view_table};

@@ -21,7 +21,7 @@ pub(crate) mod put;
 pub(crate) mod put_many;
 pub(crate) mod query;
 pub(crate) mod query_keys;
-mod support;
+pub(crate) mod support;
 pub(crate) mod upkeep;
 pub(crate) mod values;
 pub(crate) mod watch;
