@@ -265,7 +265,7 @@ impl Tree {
     /// Records that a file whose name could not be made durable counts as failed.
     pub(crate) fn name_sync_failed(&self, path: &Path, error: &FileError) -> FileError {
         self.inner.durable.sync_failed(path);
-        error.duplicate()
+        error.duplicate().during(Action::SyncFolder)
     }
 }
 

@@ -199,6 +199,12 @@ impl FileError {
         self.reason.remedy()
     }
 
+    /// The same failure as part of another action.
+    pub(crate) fn during(mut self, action: Action) -> Self {
+        self.action = action;
+        self
+    }
+
     /// A copy for another caller that the same failure concerns.
     #[must_use]
     pub fn duplicate(&self) -> Self {

@@ -21,10 +21,10 @@ pub(crate) fn open(path: &Path, options: &FsOptions) -> Result<(Tree, Layout), E
         check_extension(path, extension)?;
     }
     let tree = open_root(path, options)?;
-    refuse_flatfs(&tree)?;
     let marker = Marker::read(&tree)?;
-    if let Some(marker) = &marker {
-        check_agreement(&tree, marker, options)?;
+    match &marker {
+        Some(marker) => check_agreement(&tree, marker, options)?,
+        None => refuse_flatfs(&tree)?,
     }
     let marker = match (marker, options.read_only) {
         (Some(marker), true) => marker,
