@@ -24,8 +24,10 @@ pub(super) fn query(
         .with_select(query.select);
     whole.limit = query.limit;
     let mut streams = Vec::with_capacity(asked.len());
+    let mut whole_is_done = query.offset == 0 && (query.limit.is_none() || asked.len() == 1);
     for (mount, below) in asked {
         let part = part_of(&query, mount, &below, orders.as_deref());
+        whole_is_done &= part.select == query.select;
         streams.push(mount.store.query_opts(part, QueryOptions::default()));
     }
     let entries: BoxStream<'static, _> = match orders {
@@ -33,7 +35,12 @@ pub(super) fn query(
         Some(orders) => merge(streams, orders),
         None => Box::pin(futures_util::StreamExt::flatten(stream::iter(streams))),
     };
-    abortable_stream(options.abort, Operation::Query, evaluate(entries, whole))
+    let entries = if whole_is_done {
+        entries
+    } else {
+        evaluate(entries, whole)
+    };
+    abortable_stream(options.abort, Operation::Query, entries)
 }
 
 /// The mounts that can hold what is asked for, in the order of their prefixes, each with the mounts right below it.

@@ -57,7 +57,7 @@ pub(crate) struct Translated<M> {
     inner: Arc<dyn Datastore>,
     mapping: Arc<M>,
     /// Aborted once it is closed, if closing does not close the inner store.
-    view: Option<AbortController>,
+    view: Option<(AbortController, AbortSignal)>,
 }
 
 impl<M> Clone for Translated<M> {
@@ -81,8 +81,10 @@ impl<M: Mapping> Translated<M> {
 
     /// A translation whose closing leaves the inner store open.
     pub(crate) fn view(inner: Arc<dyn Datastore>, mapping: M) -> Self {
+        let closing = AbortController::new();
+        let closed = closing.signal();
         Self {
-            view: Some(AbortController::new()),
+            view: Some((closing, closed)),
             ..Self::new(inner, mapping)
         }
     }
@@ -100,7 +102,7 @@ impl<M: Mapping> Translated<M> {
     ) -> Result<()> {
         check_aborted(abort, operation, key)?;
         match &self.view {
-            Some(view) if view.signal().is_aborted() => {
+            Some((_, closed)) if closed.is_aborted() => {
                 Err(Error::new(ErrorKind::Closed, operation).with_key_opt(key))
             }
             _ => Ok(()),
@@ -112,10 +114,9 @@ impl<M: Mapping> Translated<M> {
         to_write(&*self.mapping, operation, outer)
     }
 
-    /// Errors of the inner store, as callers shall see them.
-    fn outward_error(&self) -> impl Fn(Error) -> Error + MaybeSend + 'static {
-        let mapping = self.mapping.clone();
-        move |error| errors::outward(&*mapping, error)
+    /// An error of the inner store, as callers shall see it.
+    fn outward_error(&self, error: Error) -> Error {
+        errors::outward(&*self.mapping, error)
     }
 }
 
@@ -147,7 +148,7 @@ impl<M: Mapping> Datastore for Translated<M> {
             self.check(options.abort.as_ref(), Operation::Put, Some(key))?;
             let inner = self.to_write(Operation::Put, key)?;
             let written = self.inner.put_opts(&inner, value, options).await;
-            written.map_err(self.outward_error())
+            written.map_err(|error| self.outward_error(error))
         })
     }
 
@@ -161,7 +162,7 @@ impl<M: Mapping> Datastore for Translated<M> {
             let entry = self.inner.get_opts(&inner, options).await;
             entry
                 .map(|entry| entry.with_key(key.clone()))
-                .map_err(self.outward_error())
+                .map_err(|error| self.outward_error(error))
         })
     }
 
@@ -174,7 +175,7 @@ impl<M: Mapping> Datastore for Translated<M> {
             self.check(options.abort.as_ref(), Operation::Delete, Some(key))?;
             let inner = self.to_write(Operation::Delete, key)?;
             let deleted = self.inner.delete_opts(&inner, options).await;
-            deleted.map_err(self.outward_error())
+            deleted.map_err(|error| self.outward_error(error))
         })
     }
 
@@ -213,7 +214,7 @@ impl<M: Mapping> Datastore for Translated<M> {
             let inner = self.to_write(Operation::Put, key)?;
             let body = Box::pin(body.map_err(Passing::through));
             let written = self.inner.put_stream_opts(&inner, body, options).await;
-            written.map_err(self.outward_error())
+            written.map_err(|error| self.outward_error(error))
         })
     }
 
@@ -228,8 +229,10 @@ impl<M: Mapping> Datastore for Translated<M> {
                 return Err(Error::not_found(Operation::Get, key));
             };
             let opened = self.inner.get_stream_opts(&inner, options).await;
-            let ValueStream { entry, body, .. } = opened.map_err(self.outward_error())?;
-            let body = Box::pin(body.map_err(self.outward_error()));
+            let ValueStream { entry, body, .. } =
+                opened.map_err(|error| self.outward_error(error))?;
+            let mapping = self.mapping.clone();
+            let body = Box::pin(body.map_err(move |error| errors::outward(&*mapping, error)));
             Ok(ValueStream::new(entry.with_key(key.clone()), body))
         })
     }
@@ -301,7 +304,7 @@ impl<M: Mapping> Datastore for Translated<M> {
             self.check(options.abort.as_ref(), Operation::Write, None)?;
             let batch = self.batch_inward(batch)?;
             let written = self.inner.write_opts(batch, options).await;
-            written.map_err(self.outward_error())
+            written.map_err(|error| self.outward_error(error))
         })
     }
 
@@ -314,7 +317,7 @@ impl<M: Mapping> Datastore for Translated<M> {
             self.check(options.abort.as_ref(), Operation::Watch, Some(scope))?;
             let inner = Scope::of(self.mapping.shape(), scope).inner_scope();
             let events = self.inner.watch_opts(&inner, options).await;
-            let events = events.map_err(self.outward_error())?;
+            let events = events.map_err(|error| self.outward_error(error))?;
             let (mapping, scope) = (self.mapping.clone(), scope.clone());
             let outward = events.filter_map(move |event| {
                 let rename = |key: &Key| {
@@ -339,7 +342,7 @@ impl<M: Mapping> Datastore for Translated<M> {
             self.check(options.abort.as_ref(), Operation::Sync, Some(scope))?;
             let inner = Scope::of(self.mapping.shape(), scope).inner_scope();
             let synced = self.inner.sync_opts(&inner, options).await;
-            synced.map_err(self.outward_error())
+            synced.map_err(|error| self.outward_error(error))
         })
     }
 
@@ -354,7 +357,7 @@ impl<M: Mapping> Datastore for Translated<M> {
             match Scope::of(self.mapping.shape(), scope) {
                 Scope::Is(inner) => {
                     let usage = self.inner.disk_usage_opts(&inner, options).await;
-                    usage.map_err(self.outward_error())
+                    usage.map_err(|error| self.outward_error(error))
                 }
                 Scope::Scattered => self.count_usage(scope, options.abort).await,
                 Scope::Nowhere => Ok(DiskUsage::exact(0)),
@@ -390,13 +393,13 @@ impl<M: Mapping> Datastore for Translated<M> {
 
     fn close_opts(&self, options: CloseOptions) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
-            if let Some(view) = &self.view {
+            if let Some((closing, _)) = &self.view {
                 check_aborted(options.abort.as_ref(), Operation::Close, None)?;
-                view.abort();
+                closing.abort();
                 return Ok(());
             }
             let closed = self.inner.close_opts(options).await;
-            closed.map_err(self.outward_error())
+            closed.map_err(|error| self.outward_error(error))
         })
     }
 }
@@ -423,10 +426,9 @@ impl<M: Mapping> Translated<M> {
         &self,
         mut stream: BoxStream<'static, T>,
     ) -> BoxStream<'static, T> {
-        let Some(view) = &self.view else {
+        let Some((_, closed)) = self.view.clone() else {
             return stream;
         };
-        let closed = view.signal();
         let mut closed: BoxFuture<'static, ()> = Box::pin(async move { closed.aborted().await });
         let events = poll_fn(move |cx| match stream.as_mut().poll_next(cx) {
             Poll::Pending => closed.as_mut().poll(cx).map(|()| None),
