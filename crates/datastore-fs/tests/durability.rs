@@ -264,7 +264,7 @@ async fn faults_at_every_call() {
                 Ok(()) => assert_eq!(value, "new", "{place}"),
                 // The folder's sync comes after the rename, so the new value may stand.
                 Err(error) if error.kind() == ErrorKind::SyncFailed => {
-                    assert!(value == "new" || value == "old", "{place}")
+                    assert!(value == "new" || value == "old", "{place}");
                 }
                 Err(error) => {
                     assert_eq!(value, "old", "{place}");
