@@ -109,8 +109,8 @@ impl<C, I> fmt::Debug for FromFns<C, I> {
 /// A store whose keys are transformed on their way to another store.
 ///
 /// Queries, watchers, batches with their conditions, maintenance findings and errors all speak of outer keys. Without a
-/// known [prefix](KeyTransform::prefix) a query looks at every key of the inner store, and scopes other than the root
-/// are refused for disk usage and maintenance. Closing it closes the inner store.
+/// known [prefix](KeyTransform::prefix) a query looks at every key of the inner store, and so does disk usage of a scope
+/// other than the root, which is an estimate; maintenance of such a scope is refused. Closing it closes the inner store.
 ///
 /// ```
 /// use datastore_core::{KeyTransformDatastore, MemoryDatastore, key_transform::from_fns};

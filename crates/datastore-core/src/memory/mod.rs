@@ -27,6 +27,8 @@ use self::shared::Shared;
 /// query streams. A query sees the store as it was when its stream was first polled; what is changed meanwhile is kept
 /// beside the map for as long as that stream lives.
 ///
+/// Values are shared, not copied: one put as a slice of a larger buffer keeps that buffer in memory.
+///
 /// An expired entry is not found from its moment on. It is removed, and watchers are told, when it is next noticed: by
 /// a read of it, by a write of anything, by a query or by [`Maintenance::Gc`].
 ///

@@ -26,8 +26,8 @@ pub const MARKER: &str = "/SHARDING";
 /// The function sees the whole text of the key, its leading slash included, as JavaScript does: `prefix/3` of `/hello` is
 /// `/he`, so that its shard is `he`; `prefix/1` leaves no name at all and takes the root key alone.
 ///
-/// A query looks at all keys, as what a key starts with does not tell its shard. Scopes other than the root are refused
-/// for disk usage and maintenance. Closing it closes the inner store.
+/// A query looks at all keys, as what a key starts with does not tell its shard. So does disk usage of a scope other than
+/// the root, which is an estimate; maintenance of such a scope is refused. Closing it closes the inner store.
 ///
 /// ```
 /// use datastore_core::{MemoryDatastore, ShardingDatastore, sharding::Shard};
