@@ -227,6 +227,19 @@ fn names_last_by_a_sync_of_their_folder() {
             "remove d/f; rmdir d; sync-dir /",
             &[""],
         ),
+        // Whether a file was ever under a name that it left for good shows only if another one may still have it.
+        (
+            CHAOS,
+            "mkdir d; sync-dir /",
+            "put t a; rename t d/n; sync-dir d",
+            &["d/ d/n=a"],
+        ),
+        (
+            CHAOS,
+            "mkdir d; sync-dir /; put t old",
+            "remove t; create t; rename t d/n; sync-dir d",
+            &["d/ d/n=", "d/ d/n= t=old"],
+        ),
         // Where a rename links first, both names may stay.
         (ORDERED, "put t a", "rename-new t n", &["t=a", "n=a"]),
         (

@@ -56,7 +56,6 @@ impl Versions {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Choice {
     size: usize,
-    time: usize,
     /// Versions of blocks that are not the newest.
     old_blocks: BTreeMap<usize, usize>,
 }
@@ -191,15 +190,14 @@ impl FileHistory {
             .unwrap_or_default()
     }
 
-    /// Whether more than one state is possible.
+    /// Whether its contents may be any of several.
     pub(super) fn is_open(&self) -> bool {
-        self.size.is_open() || self.time.is_open() || self.blocks.values().any(Versions::is_open)
+        self.size.is_open() || self.blocks.values().any(Versions::is_open)
     }
 
     pub(super) fn newest(&self) -> Choice {
         Choice {
             size: self.newest_size(),
-            time: self.time.newest(),
             old_blocks: BTreeMap::new(),
         }
     }
@@ -217,11 +215,7 @@ impl FileHistory {
         let old_blocks = old
             .map(|(block, versions)| (block, versions.durable))
             .collect();
-        Choice {
-            size,
-            time: self.time.durable,
-            old_blocks,
-        }
+        Choice { size, old_blocks }
     }
 
     pub(super) fn corner(&self, corner: Corner) -> Choice {
@@ -254,23 +248,7 @@ impl FileHistory {
                 old_blocks.insert(block, version);
             }
         }
-        Choice {
-            size,
-            time: self.random_time(rng),
-            old_blocks,
-        }
-    }
-
-    /// The same with any time that the file may have.
-    pub(super) fn at_random_time(&self, choice: Choice, rng: &mut Rng) -> Choice {
-        Choice {
-            time: self.random_time(rng),
-            ..choice
-        }
-    }
-
-    fn random_time(&self, rng: &mut Rng) -> usize {
-        rng.usize(self.time.durable..=self.time.newest())
+        Choice { size, old_blocks }
     }
 
     /// Sizes grow by whole writes or by blocks of them.
@@ -292,13 +270,12 @@ impl FileHistory {
         sizes.into_iter().collect()
     }
 
-    /// All possibilities but those of the time; none if that is more than `limit`.
+    /// All possibilities; none if that is more than `limit`.
     pub(super) fn all(&self, limit: usize) -> Option<Vec<Choice>> {
         let mut all = Vec::new();
         for size in self.possible_sizes() {
             let mut found = vec![Choice {
                 size,
-                time: self.time.newest(),
                 old_blocks: BTreeMap::new(),
             }];
             for (block, versions) in self
@@ -321,8 +298,10 @@ impl FileHistory {
         (all.len() <= limit).then_some(all)
     }
 
-    pub(super) fn modified(&self, choice: &Choice) -> u64 {
-        self.times.get(choice.time).copied().unwrap_or_default()
+    /// Any of the times that it may have.
+    pub(super) fn modified(&self, rng: &mut Rng) -> u64 {
+        let version = rng.usize(self.time.durable..=self.time.newest());
+        self.times.get(version).copied().unwrap_or_default()
     }
 
     pub(super) fn render(&self, choice: &Choice) -> Arc<Vec<u8>> {
@@ -333,31 +312,48 @@ impl FileHistory {
         contents.resize(self.newest_size(), 0);
         let mut reached: BTreeMap<usize, usize> = BTreeMap::new();
         for write in &self.writes {
-            let Change::Write { offset, bytes, .. } = &**write else {
-                continue;
-            };
-            for block in self.blocks_of(*offset, offset + bytes.len()) {
-                let version = reached.entry(block).or_default();
-                *version += 1;
-                if choice
-                    .old_blocks
-                    .get(&block)
-                    .is_some_and(|chosen| *version > *chosen)
-                {
-                    continue;
-                }
-                let start = (block * self.block_size).max(*offset);
-                let end = ((block + 1) * self.block_size).min(offset + bytes.len());
-                if let (Some(to), Some(from)) = (
-                    contents.get_mut(start..end),
-                    bytes.get(start - offset..end - offset),
-                ) {
-                    to.copy_from_slice(from);
-                }
+            if let Change::Write { offset, bytes, .. } = &**write {
+                self.render_write(choice, &mut reached, (*offset, bytes), &mut contents);
             }
         }
         contents.truncate(choice.size);
         Arc::new(contents)
+    }
+
+    /// Does a write to those blocks that are to have it. `reached` has the versions of the blocks so far.
+    fn render_write(
+        &self,
+        choice: &Choice,
+        reached: &mut BTreeMap<usize, usize>,
+        (offset, bytes): (usize, &[u8]),
+        contents: &mut [u8],
+    ) {
+        let end = offset + bytes.len();
+        let mut put = |from: usize, to: usize| {
+            if let (Some(place), Some(bytes)) = (
+                contents.get_mut(from..to),
+                bytes.get(from - offset..to - offset),
+            ) {
+                place.copy_from_slice(bytes);
+            }
+        };
+        if choice.old_blocks.is_empty() {
+            return put(offset, end);
+        }
+        for block in self.blocks_of(offset, end) {
+            let version = reached.entry(block).or_default();
+            *version += 1;
+            if choice
+                .old_blocks
+                .get(&block)
+                .is_none_or(|chosen| *version <= *chosen)
+            {
+                put(
+                    (block * self.block_size).max(offset),
+                    ((block + 1) * self.block_size).min(end),
+                );
+            }
+        }
     }
 
     /// What is not as it was, in words; none if all is.

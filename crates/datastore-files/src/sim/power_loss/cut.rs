@@ -1,6 +1,7 @@
 //! The moment of a power cut, and the images it may leave.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
 
@@ -67,7 +68,7 @@ impl PowerCut {
         Image { tree }
     }
 
-    /// What the disk may hold: all possibilities if they are at most `max`, each once. Else `max` of them, those that
+    /// What the disk may hold: all possibilities if they are at most `max`, each once, times aside. Else `max` of them, those that
     /// programs most often forget first, and then some drawn by `seed`.
     #[must_use]
     pub fn states(&self, seed: u64, max: usize) -> Vec<CrashState> {
@@ -79,18 +80,23 @@ impl PowerCut {
 /// The possibilities of one cut.
 struct Possible {
     names: NameChanges,
-    /// The tree without the names that changed, and with the contents of files that have only one possibility.
+    /// The tree without the names that are open, and with the contents of files that are not.
     bare: Tree,
+    /// The files whose contents are open, and those of which only the time may be.
     open_files: BTreeMap<Ino, FileHistory>,
+    settled_files: BTreeMap<Ino, FileHistory>,
     rng: Rng,
 }
 
 /// Distinct states.
 struct Found {
     max: usize,
-    seen: HashSet<BTreeMap<std::path::PathBuf, super::image::Node>>,
+    seen: HashSet<Identity>,
     states: Vec<CrashState>,
 }
+
+/// What tells the states of one cut apart: the names, and the contents of the open files that have one.
+type Identity = (Vec<(Ino, OsString, Ino)>, Vec<Arc<Vec<u8>>>);
 
 impl Found {
     fn new(max: usize) -> Self {
@@ -101,8 +107,13 @@ impl Found {
         }
     }
 
-    fn add(&mut self, state: CrashState) {
-        if !self.is_full() && self.seen.insert(state.image.nodes()) {
+    fn add(&mut self, state: CrashState, open_files: &BTreeMap<Ino, FileHistory>) {
+        let tree = &state.image.tree;
+        let contents = open_files
+            .keys()
+            .filter_map(|ino| tree.contents(*ino).cloned())
+            .collect();
+        if !self.is_full() && self.seen.insert((tree.names(), contents)) {
             self.states.push(state);
         }
     }
@@ -114,7 +125,7 @@ impl Found {
 
 impl Possible {
     fn new(cut: &PowerCut, seed: u64) -> Self {
-        let names = NameChanges::new(&cut.history, cut.model);
+        let mut names = NameChanges::new(&cut.history, cut.model);
         let mut bare = cut.base.clone();
         for change in &cut.history {
             if let Change::Create {
@@ -124,17 +135,20 @@ impl Possible {
                 bare.insert(*ino, body.clone(), *time);
             }
         }
-        let mut open_files = file_histories(&cut.base, &cut.history, cut.block_size);
-        open_files.retain(|ino, file| {
-            if !file.is_open() {
-                put(&mut bare, *ino, file, &file.newest());
-            }
-            file.is_open()
-        });
+        names.settle(&mut bare);
+        bare.prune_except(names.inos());
+        let mut files = file_histories(&cut.base, &cut.history, cut.block_size);
+        files.retain(|ino, _| bare.get(*ino).is_some());
+        let (open_files, settled_files): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            files.into_iter().partition(|(_, file)| file.is_open());
+        for (ino, file) in &settled_files {
+            bare.set_contents(*ino, file.render(&file.newest()));
+        }
         Self {
             names,
             bare,
             open_files,
+            settled_files,
             rng: Rng::with_seed(seed),
         }
     }
@@ -159,8 +173,8 @@ impl Possible {
             }
             for combination in combinations(&files, &choices, limit.saturating_sub(looked_at))? {
                 looked_at += 1;
-                let contents = self.at_random_times(combination);
-                found.add(self.finish(tree.clone(), &selection, contents));
+                let state = self.finish(tree.clone(), &selection, combination);
+                found.add(state, &self.open_files);
             }
         }
         (found.states.len() <= max).then_some(found.states)
@@ -168,47 +182,61 @@ impl Possible {
 
     fn some(&mut self, max: usize) -> Vec<CrashState> {
         let mut found = Found::new(max);
-        for (selection, corner) in self.corners() {
-            if found.is_full() {
-                return found.states;
-            }
-            let tree = self.with_names(&selection);
-            let contents = self.choose(&tree, |file, _| file.corner(corner));
-            found.add(self.finish(tree, &selection, contents));
-        }
+        self.add_corners(&mut found);
         for _ in 0..max.saturating_mul(4) {
             if found.is_full() {
                 break;
             }
             let selection = self.names.random(&mut self.rng);
-            let tree = self.with_names(&selection);
-            let contents = self.choose(&tree, random_contents);
-            found.add(self.finish(tree, &selection, contents));
+            self.add(&mut found, selection, random_contents);
         }
         found.states
     }
 
-    fn corners(&self) -> Vec<(Selection, Corner)> {
+    fn add_corners(&mut self, found: &mut Found) {
         let least = self.names.select(|_| false);
         let most = self.names.select(|_| true);
-        let mut corners = vec![
-            (least.clone(), Corner::Oldest),
-            (most.clone(), Corner::Oldest),
-            (most.clone(), Corner::Newest),
-            (least, Corner::Newest),
+        let corners = [
+            (&least, Corner::Oldest),
+            (&most, Corner::Oldest),
+            (&most, Corner::Newest),
+            (&least, Corner::Newest),
+            (&most, Corner::Hole),
+            (&most, Corner::FirstHalf),
+            (&most, Corner::AllButLast),
+            (&most, Corner::AllButFirst),
         ];
-        let others = [
-            Corner::Hole,
-            Corner::FirstHalf,
-            Corner::AllButLast,
-            Corner::AllButFirst,
-        ];
-        corners.extend(others.map(|corner| (most.clone(), corner)));
-        for open in self.names.open() {
-            corners.push((self.names.select(|index| index != open), Corner::Newest));
-            corners.push((self.names.only(open), Corner::Oldest));
+        for (selection, corner) in corners {
+            self.add_corner(found, selection.clone(), corner);
         }
-        corners
+        let open: Vec<usize> = self.names.open().collect();
+        for step in open {
+            if found.is_full() {
+                break;
+            }
+            self.add_corner(
+                found,
+                self.names.select(|other| other != step),
+                Corner::Newest,
+            );
+            self.add_corner(found, self.names.only(step), Corner::Oldest);
+        }
+    }
+
+    fn add_corner(&mut self, found: &mut Found, selection: Selection, corner: Corner) {
+        self.add(found, selection, |file, _| file.corner(corner));
+    }
+
+    fn add(
+        &mut self,
+        found: &mut Found,
+        selection: Selection,
+        choose: impl FnMut(&FileHistory, &mut Rng) -> Choice,
+    ) {
+        let tree = self.with_names(&selection);
+        let contents = self.choose(&tree, choose);
+        let state = self.finish(tree, &selection, contents);
+        found.add(state, &self.open_files);
     }
 
     fn with_names(&self, selection: &[bool]) -> Tree {
@@ -240,16 +268,8 @@ impl Possible {
             .collect()
     }
 
-    fn at_random_times(&mut self, contents: Vec<(Ino, Choice)>) -> Vec<(Ino, Choice)> {
-        let there = contents.into_iter().filter_map(|(ino, choice)| {
-            let file = self.open_files.get(&ino)?;
-            Some((ino, file.at_random_time(choice, &mut self.rng)))
-        });
-        there.collect()
-    }
-
     fn finish(
-        &self,
+        &mut self,
         mut tree: Tree,
         selection: &[bool],
         contents: Vec<(Ino, Choice)>,
@@ -257,9 +277,12 @@ impl Possible {
         let mut damaged = Vec::new();
         for (ino, choice) in contents {
             if let Some(file) = self.open_files.get(&ino) {
-                put(&mut tree, ino, file, &choice);
+                tree.set_contents(ino, file.render(&choice));
                 damaged.extend(file.loss(&choice).map(|loss| (ino, loss)));
             }
+        }
+        for (ino, file) in self.open_files.iter().chain(&self.settled_files) {
+            tree.set_modified(*ino, file.modified(&mut self.rng));
         }
         CrashState {
             image: Image { tree },
@@ -275,11 +298,6 @@ fn random_contents(file: &FileHistory, rng: &mut Rng) -> Choice {
         1 => file.newest(),
         _ => file.random(rng),
     }
-}
-
-fn put(tree: &mut Tree, ino: Ino, file: &FileHistory, choice: &Choice) {
-    tree.set_contents(ino, file.render(choice));
-    tree.set_modified(ino, file.modified(choice));
 }
 
 /// One choice for each file, in all ways; none if there are more than `limit`.

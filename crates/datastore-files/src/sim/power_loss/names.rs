@@ -1,6 +1,6 @@
 //! Which names a disk may have after the power went away.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::sync::Arc;
 
@@ -66,6 +66,7 @@ impl NameChanges {
             }
         }
         names.order(model);
+        names.settle_moot();
         names
     }
 
@@ -128,6 +129,72 @@ impl NameChanges {
                 }
             }
         }
+    }
+
+    /// Takes files for created whose later rename is durable: it is the same whether the first name was ever there. Without
+    /// this, each file that came out of a folder that nobody syncs would double the states.
+    fn settle_moot(&mut self) {
+        let renamed = |step: &&Step| step.durable && step.part != Part::NewName;
+        let renamed: HashSet<Ino> = self
+            .steps
+            .iter()
+            .filter(renamed)
+            .filter_map(Step::renamed)
+            .collect();
+        // Where an earlier file may still have the name, the creation decides whether it has.
+        let mut unsure: HashSet<(Ino, &OsStr)> = HashSet::new();
+        let mut moot = Vec::new();
+        for (index, step) in self
+            .steps
+            .iter()
+            .enumerate()
+            .filter(|(_, step)| !step.durable)
+        {
+            match &*step.change {
+                Change::Create { dir, name, ino, .. }
+                    if renamed.contains(ino) && !unsure.contains(&(*dir, name.as_os_str())) =>
+                {
+                    moot.push(index);
+                }
+                Change::Create { dir, name, .. } | Change::Remove { dir, name, .. } => {
+                    unsure.insert((*dir, name));
+                }
+                Change::Rename { from, to, .. } => {
+                    unsure.extend([(from.0, from.1.as_os_str()), (to.0, to.1.as_os_str())]);
+                }
+                _ => {}
+            }
+        }
+        for index in moot {
+            if let Some(step) = self.steps.get_mut(index) {
+                step.durable = true;
+            }
+        }
+    }
+
+    /// Does to the tree what is durable and comes before all that is open, and forgets it.
+    pub(super) fn settle(&mut self, tree: &mut Tree) {
+        let settled = self.steps.iter().take_while(|step| step.durable).count();
+        for step in self.steps.drain(..settled) {
+            step.apply(tree);
+        }
+        for step in &mut self.steps {
+            step.after = step
+                .after
+                .iter()
+                .filter_map(|needed| needed.checked_sub(settled))
+                .collect();
+        }
+    }
+
+    /// The files and folders that the changes are about.
+    pub(super) fn inos(&self) -> impl Iterator<Item = Ino> {
+        self.steps.iter().filter_map(|step| match &*step.change {
+            Change::Create { ino, .. }
+            | Change::Remove { ino, .. }
+            | Change::Rename { ino, .. } => Some(*ino),
+            _ => None,
+        })
     }
 
     /// All that may have happened; none if that is more than `limit`.
@@ -241,6 +308,13 @@ impl Step {
             Change::Rename { from, to, .. } if from.0 == to.0 => vec![to.0],
             Change::Rename { from, to, .. } => vec![from.0, to.0],
             _ => Vec::new(),
+        }
+    }
+
+    fn renamed(&self) -> Option<Ino> {
+        match &*self.change {
+            Change::Rename { ino, .. } => Some(*ino),
+            _ => None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Folders and files in memory: what the live file system and every image of it are made of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -180,9 +180,8 @@ impl Tree {
         }
     }
 
-    /// The numbers of all that has a path, folders before what is in them.
-    pub(super) fn reachable(&self) -> Vec<Ino> {
-        let mut found = vec![ROOT];
+    /// The numbers of all that has a path from one of `roots`, folders before what is in them.
+    fn reachable_from(&self, mut found: Vec<Ino>) -> Vec<Ino> {
         let mut next = 0;
         while let Some(&ino) = found.get(next) {
             next += 1;
@@ -191,9 +190,30 @@ impl Tree {
         found
     }
 
+    pub(super) fn reachable(&self) -> Vec<Ino> {
+        self.reachable_from(vec![ROOT])
+    }
+
+    /// All names there are: folder, name, and what has it.
+    pub(super) fn names(&self) -> Vec<(Ino, OsString, Ino)> {
+        let named = |dir| {
+            self.entries(dir)
+                .into_iter()
+                .flatten()
+                .map(move |(name, ino)| (dir, name.clone(), *ino))
+        };
+        self.reachable().into_iter().flat_map(named).collect()
+    }
+
     /// Drops what has no path.
     pub(super) fn prune(&mut self) {
-        let reachable: std::collections::BTreeSet<Ino> = self.reachable().into_iter().collect();
+        self.prune_except(std::iter::empty());
+    }
+
+    /// Drops what has no path, but for `kept` and what is in it.
+    pub(super) fn prune_except(&mut self, kept: impl Iterator<Item = Ino>) {
+        let roots = std::iter::once(ROOT).chain(kept).collect();
+        let reachable: BTreeSet<Ino> = self.reachable_from(roots).into_iter().collect();
         self.inodes.retain(|ino, _| reachable.contains(ino));
     }
 }
