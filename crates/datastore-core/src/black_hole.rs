@@ -15,6 +15,8 @@ use interface_datastore::{
     abortable_stream, check_aborted, implement,
 };
 
+use crate::pass_on::pass_on;
+
 /// A datastore that forgets every value as soon as it is put.
 ///
 /// Nothing is ever found in it. It refuses what would need a memory: conditions and watching. A value that expires is
@@ -77,10 +79,9 @@ fn abilities() -> Capabilities {
     can
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl Datastore for BlackHoleDatastore {
-    fn handle(&self) -> Arc<dyn Datastore> {
-        Arc::new(self.clone())
-    }
+    pass_on! { handle get_stream_whole put_many_each get_many_each delete_many_each }
 
     fn capabilities(&self, _prefix: &Key) -> Capabilities {
         abilities()

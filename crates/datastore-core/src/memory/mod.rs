@@ -20,6 +20,7 @@ use interface_datastore::{
 
 pub use self::clock::Clock;
 use self::shared::Shared;
+use crate::pass_on::pass_on;
 
 /// A datastore in memory: ordered, with snapshots, conditions, expiry, atomic batches and watching.
 ///
@@ -116,10 +117,9 @@ fn check_durability(
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl Datastore for MemoryDatastore {
-    fn handle(&self) -> Arc<dyn Datastore> {
-        Arc::new(self.clone())
-    }
+    pass_on! { handle get_stream_whole put_many_each get_many_each delete_many_each }
 
     fn capabilities(&self, _prefix: &Key) -> Capabilities {
         abilities()
@@ -168,6 +168,15 @@ impl Datastore for MemoryDatastore {
     fn query_opts(&self, query: Query, options: QueryOptions) -> BoxStream<'static, Result<Entry>> {
         let entries = walk::query(self.0.clone(), query);
         abortable_stream(options.abort, Operation::Query, entries)
+    }
+
+    fn put_stream_opts<'a>(
+        &'a self,
+        key: &'a Key,
+        body: BoxStream<'static, Result<Bytes>>,
+        options: PutOptions,
+    ) -> BoxFuture<'a, Result<Written>> {
+        Box::pin(implement::put_stream(self, key, body, options))
     }
 
     fn write_opts<'a>(
