@@ -9,12 +9,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use interface_datastore::{
     AbortSignal, Batch, BatchOp, BatchReport, BoxFuture, BoxStream, Capabilities, Claim,
-    CloseOptions, Condition, ConditionScope, Datastore, DeleteOptions, Durability, Entry, Error,
-    GetOptions, Key, Operation, PutOptions, Query, QueryOptions, Result, SyncOptions, ValueStream,
-    Want, WriteOptions, Written, abortable, abortable_stream, check_aborted, implement,
+    CloseOptions, Condition, ConditionScope, Datastore, DeleteOptions, DiskUsage, DiskUsageOptions,
+    Durability, Entry, Error, GetOptions, Key, Operation, PutOptions, Query, QueryOptions, Result,
+    SyncOptions, ValueStream, Want, WatchEvent, WatchOptions, WriteOptions, Written, abortable,
+    abortable_stream, check_aborted,
+    implement::{self, Watchers},
     query::evaluate,
 };
 
@@ -34,10 +36,12 @@ use crate::{
 ///
 /// * A put or delete that asks for nothing more than [`Durability::Volatile`] is acknowledged when it is in memory: that
 ///   is the default here. Dropping the last handle without [`close`](Datastore::close_opts) loses it.
-/// * Reads and queries see what is held. Entries that are still held carry no version, and watchers are told of them
-///   when they are written.
-/// * When a write finds no room, all that is held is written first. `sync(scope)` writes what is at or under the scope
-///   and then syncs the inner store, `close` writes everything.
+/// * Reads and queries see what is held, and watchers are told of it at once; they are told of changes made through this
+///   store and its clones only.
+/// * What is acknowledged before it is stored has no version, so this store has none, even if the inner store has:
+///   conditions on versions are [`Unsupported`](interface_datastore::ErrorKind::Unsupported).
+/// * When a write finds no room, all that is held is written first. `sync(scope)` and `disk_usage(scope)` first write
+///   what is at or under the scope, `close` writes everything.
 /// * A write with a condition or a higher durability, a batch and a `put_stream` go to the inner store at once, after
 ///   what is held of their keys; so their promises are those of the inner store.
 /// * If writing fails, whoever caused it gets the error, and what has not taken effect stays held, to be written at the
@@ -66,6 +70,7 @@ pub struct AutoBatchDatastore {
     flight: Arc<async_lock::Mutex<()>>,
     /// Keeps writes of a key from entering the buffer while one of it goes to the inner store at once.
     gates: KeyGates,
+    watchers: Watchers,
 }
 
 impl AutoBatchDatastore {
@@ -84,6 +89,7 @@ impl AutoBatchDatastore {
             ))),
             flight: Arc::default(),
             gates: KeyGates::default(),
+            watchers: Watchers::new(),
         }
     }
 
@@ -177,13 +183,29 @@ impl AutoBatchDatastore {
             {
                 let mut buffer = lock(&self.buffer);
                 buffer.check_open(operation, Some(key))?;
+                let puts = matches!(waiting, Waiting::Put { .. });
                 match buffer.try_add(key, waiting) {
-                    None => return Ok(()),
+                    None => {
+                        self.tell(key, puts);
+                        return Ok(());
+                    }
                     Some(back) => waiting = back,
                 }
             }
             self.flush_some(Which::All, operation, abort).await?;
         }
+    }
+
+    /// Tells watchers that a key was put or deleted. Its gate is held, so that they hear of its writes in order.
+    fn tell(&self, key: &Key, put: bool) {
+        if !self.watchers.any() {
+            return;
+        }
+        let key = key.clone();
+        self.watchers.tell(&match put {
+            true => WatchEvent::Put { key, version: None },
+            false => WatchEvent::Delete { key },
+        });
     }
 
     /// Whether an operation may wait: if not, the inner store does it or refuses it now.
@@ -241,7 +263,9 @@ impl AutoBatchDatastore {
         let mut keys = whole_values::key_query(query);
         let hidden = buffered.len() as u64;
         keys.limit = keys.limit.map(|limit| limit.saturating_add(hidden));
-        listing::merge(self.inner.query_opts(keys, options), buffered, walk)
+        let inner = self.inner.query_opts(keys, options);
+        let inner = inner.map_ok(|entry| entry.with_version(None));
+        listing::merge(Box::pin(inner), buffered, walk)
     }
 }
 
@@ -282,7 +306,7 @@ impl fmt::Debug for AutoBatchDatastore {
 #[deny(clippy::missing_trait_methods)]
 impl Datastore for AutoBatchDatastore {
     pass_on! {
-        put_many_each get_many_each delete_many_each watch_opts disk_usage_opts maintain_opts handle
+        put_many_each get_many_each delete_many_each maintain_opts handle
     }
 
     fn capabilities(&self, prefix: &Key) -> Capabilities {
@@ -293,10 +317,10 @@ impl Datastore for AutoBatchDatastore {
         own.default_durability = Durability::Volatile;
         // Other processes do not see what is held.
         own.if_absent = inner.if_absent.min(ConditionScope::InProcess);
-        own.if_match = inner.if_match.min(ConditionScope::InProcess);
-        // None while an entry is held, and no event before it is written.
-        own.versions = inner.versions.both(Claim::Varies);
-        own.watch = inner.watch.both(Claim::Varies);
+        // What is held has no version.
+        own.versions = Claim::No;
+        own.if_match = ConditionScope::None;
+        own.watch = Claim::Yes;
         // The buffer and the inner store are looked at one after the other.
         own.snapshot_query = Claim::No;
         own
@@ -311,6 +335,7 @@ impl Datastore for AutoBatchDatastore {
         Box::pin(async move {
             let abort = options.abort.clone();
             check_aborted(abort.as_ref(), Operation::Put, Some(key))?;
+            refuse_version(&options.condition, Operation::Put, key)?;
             let waiting = Waiting::Put {
                 value: value.clone(),
                 expires: options.expires,
@@ -322,7 +347,9 @@ impl Datastore for AutoBatchDatastore {
             }
             let keys = [key.clone()];
             let _turns = self.settle(&keys, Operation::Put, abort.as_ref()).await?;
-            self.inner.put_opts(key, value, options).await
+            self.inner.put_opts(key, value, options).await?;
+            self.tell(key, true);
+            Ok(Written::default())
         })
     }
 
@@ -330,15 +357,13 @@ impl Datastore for AutoBatchDatastore {
         Box::pin(async move {
             let operation = options.operation();
             check_aborted(options.abort.as_ref(), operation, Some(key))?;
-            let Some(held) = self.look(key, operation)? else {
-                return self.inner.get_opts(key, options).await;
-            };
             if options.if_version.is_some() {
-                let keys = [key.clone()];
-                self.flush_some(Which::Keys(&keys), operation, options.abort.as_ref())
-                    .await?;
-                return self.inner.get_opts(key, options).await;
+                return Err(no_versions(operation, key));
             }
+            let Some(held) = self.look(key, operation)? else {
+                let entry = self.inner.get_opts(key, options).await?;
+                return Ok(entry.with_version(None));
+            };
             let entry = held.ok_or_else(|| Error::not_found(operation, key))?;
             whole_values::cut(entry, options.want)
         })
@@ -352,6 +377,7 @@ impl Datastore for AutoBatchDatastore {
         Box::pin(async move {
             let abort = options.abort.clone();
             check_aborted(abort.as_ref(), Operation::Delete, Some(key))?;
+            refuse_version(&options.condition, Operation::Delete, key)?;
             let waiting = Waiting::Delete;
             if self.may_wait(key, &waiting, &options.condition, options.durability) {
                 return self
@@ -362,7 +388,9 @@ impl Datastore for AutoBatchDatastore {
             let _turns = self
                 .settle(&keys, Operation::Delete, abort.as_ref())
                 .await?;
-            self.inner.delete_opts(key, options).await
+            self.inner.delete_opts(key, options).await?;
+            self.tell(key, false);
+            Ok(())
         })
     }
 
@@ -382,9 +410,12 @@ impl Datastore for AutoBatchDatastore {
     ) -> BoxFuture<'a, Result<Written>> {
         Box::pin(async move {
             let keys = [key.clone()];
+            refuse_version(&options.condition, Operation::Put, key)?;
             let abort = options.abort.as_ref();
             let _turns = self.settle(&keys, Operation::Put, abort).await?;
-            self.inner.put_stream_opts(key, body, options).await
+            self.inner.put_stream_opts(key, body, options).await?;
+            self.tell(key, true);
+            Ok(Written::default())
         })
     }
 
@@ -395,11 +426,16 @@ impl Datastore for AutoBatchDatastore {
     ) -> BoxFuture<'a, Result<ValueStream>> {
         Box::pin(async move {
             check_aborted(options.abort.as_ref(), Operation::Get, Some(key))?;
+            if options.if_version.is_some() {
+                return Err(no_versions(Operation::Get, key));
+            }
             let held = self.look(key, Operation::Get)?.is_some();
             if held && matches!(options.want, Want::Value | Want::Range(_)) {
                 return implement::get_stream(self, key, options).await;
             }
-            self.inner.get_stream_opts(key, options).await
+            let mut value = self.inner.get_stream_opts(key, options).await?;
+            value.entry.version = None;
+            Ok(value)
         })
     }
 
@@ -413,8 +449,22 @@ impl Datastore for AutoBatchDatastore {
             let required = batch.requirements().iter().map(|(key, _)| key);
             let keys: Vec<Key> = written.chain(required).cloned().collect();
             let abort = options.abort.as_ref();
+            check_aborted(abort, Operation::Write, None)?;
+            for (key, condition) in batch.requirements() {
+                refuse_version(condition, Operation::Write, key)?;
+            }
             let _turns = self.settle(&keys, Operation::Write, abort).await?;
-            self.inner.write_opts(batch, options).await
+            let ops = batch.clone().into_parts().0;
+            let outcome = self.inner.write_opts(batch, options).await;
+            let report = outcome.as_ref().err().map(Error::report);
+            let done = |key: &Key| match report {
+                None => true,
+                Some(report) => report.is_some_and(|report| report.applied.contains(key)),
+            };
+            for op in ops.iter().filter(|op| done(op.key())) {
+                self.tell(op.key(), matches!(op, BatchOp::Put { .. }));
+            }
+            outcome.map(|_| Written::default())
         })
     }
 
@@ -432,6 +482,32 @@ impl Datastore for AutoBatchDatastore {
         })
     }
 
+    fn watch_opts<'a>(
+        &'a self,
+        scope: &'a Key,
+        options: WatchOptions,
+    ) -> BoxFuture<'a, Result<BoxStream<'static, Result<WatchEvent>>>> {
+        Box::pin(async move {
+            check_aborted(options.abort.as_ref(), Operation::Watch, Some(scope))?;
+            lock(&self.buffer).check_open(Operation::Watch, Some(scope))?;
+            Ok(self.watchers.subscribe(scope, options))
+        })
+    }
+
+    fn disk_usage_opts<'a>(
+        &'a self,
+        scope: &'a Key,
+        options: DiskUsageOptions,
+    ) -> BoxFuture<'a, Result<DiskUsage>> {
+        Box::pin(async move {
+            let abort = options.abort.as_ref();
+            check_aborted(abort, Operation::DiskUsage, Some(scope))?;
+            self.flush_some(Which::Under(scope), Operation::DiskUsage, abort)
+                .await?;
+            self.inner.disk_usage_opts(scope, options).await
+        })
+    }
+
     fn close_opts(&self, options: CloseOptions) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             let abort = options.abort.clone();
@@ -445,7 +521,23 @@ impl Datastore for AutoBatchDatastore {
                 lock(&self.buffer).closed = false;
                 return Err(error);
             }
+            self.watchers.close();
             self.inner.close_opts(options).await
         })
     }
+}
+
+fn refuse_version(condition: &Condition, operation: Operation, key: &Key) -> Result<()> {
+    match condition {
+        Condition::IfMatch(_) => Err(no_versions(operation, key)),
+        _ => Ok(()),
+    }
+}
+
+fn no_versions(operation: Operation, key: &Key) -> Error {
+    Error::unsupported(
+        operation,
+        "versions: writes are acknowledged before they are stored",
+    )
+    .with_key(key)
 }

@@ -1,6 +1,7 @@
 //! Several stores as one: fast ones above, the one that decides below.
 
 mod read;
+mod versions;
 mod write;
 
 use std::{fmt, sync::Arc};
@@ -9,12 +10,12 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use interface_datastore::{
     Batch, BoxFuture, BoxStream, Capabilities, Claim, CloseOptions, Datastore, DeleteOptions,
-    DiskUsage, DiskUsageOptions, Durability, Entry, Error, ErrorKind, GetOptions, Key,
-    MaintainOptions, Maintenance, MaintenanceEvent, Operation, PutOptions, Result, SyncOptions,
-    ValueStream, WriteOptions, Written,
+    Durability, Entry, Error, ErrorKind, GetOptions, Key, MaintainOptions, Maintenance,
+    MaintenanceEvent, Operation, PutOptions, Result, SyncOptions, ValueStream, WriteOptions,
+    Written,
 };
 
-use self::write::Stamps;
+use self::{versions::Versions, write::Stamps};
 use crate::{claims::claims, key_gates::KeyGates, pass_on::pass_on, whole_values::until_error};
 
 /// What a write does to the tiers above the authority.
@@ -35,7 +36,10 @@ pub enum WritePolicy {
 ///
 /// # Reading
 /// * A value or range is looked for in tier after tier; existence too. Size, version and expiry, and a read that names
-///   a version, ask the authority, as only it knows: so an entry read from an upper tier carries no version.
+///   a version, ask the authority, as only it knows.
+/// * An entry read from an upper tier carries the authority's version. It is remembered from the last write or read
+///   through this store or its clones; the first time it has to be asked for. If the authority fails then, the entry
+///   carries none.
 /// * A tier that fails is passed over, and the failure told to [`tracing`]; a value found below is good. Only if every
 ///   tier says so a key is not found: else the first failure is the outcome.
 /// * With [`promote_on_read`](Self::promote_on_read), a value found below is copied into the tiers that lacked it,
@@ -52,9 +56,9 @@ pub enum WritePolicy {
 ///   After a power cut that took writes weaker than [`Durability::Ordered`], clear them.
 ///
 /// # All tiers at once
-/// `sync` goes to the persistent tiers, the authority last, and tells the weakest durability. `disk_usage` is the sum
-/// over the tiers that tell it. `maintain` looks after the authority, then after each tier that offers the task.
-/// `close` closes all, whatever fails, and tells the first failure.
+/// `sync` goes to the persistent tiers, the authority last, and tells the weakest durability. `disk_usage` is that of the
+/// authority; the copies above are not counted. `maintain` looks after the authority, then after each tier that offers
+/// the task. `close` closes all, whatever fails, and tells the first failure.
 ///
 /// ```
 /// use datastore_core::{MemoryDatastore, TieredDatastore};
@@ -75,6 +79,9 @@ pub struct TieredDatastore {
     authority: Arc<dyn Datastore>,
     gates: KeyGates,
     stamps: Arc<Stamps>,
+    versions: Arc<Versions>,
+    /// Whether the authority has versions at all.
+    versioned: bool,
     promotes: bool,
     policy: WritePolicy,
 }
@@ -91,6 +98,8 @@ impl TieredDatastore {
                 .with_detail("a tiered store needs at least one tier")
         })?;
         Ok(Self {
+            versioned: authority.capabilities(&Key::root()).versions.may(),
+            versions: Arc::default(),
             upper: tiers.into(),
             authority,
             gates: KeyGates::default(),
@@ -140,7 +149,7 @@ impl fmt::Debug for TieredDatastore {
 
 #[deny(clippy::missing_trait_methods)]
 impl Datastore for TieredDatastore {
-    pass_on! { query_opts put_many_each get_many_each delete_many_each watch_opts handle }
+    pass_on! { query_opts put_many_each get_many_each delete_many_each watch_opts disk_usage_opts handle }
 
     fn capabilities(&self, prefix: &Key) -> Capabilities {
         let authority = self.authority.capabilities(prefix);
@@ -159,7 +168,7 @@ impl Datastore for TieredDatastore {
             }
         }
         if !self.upper.is_empty() {
-            // An entry read from an upper tier has none.
+            // None with a value from above while the authority fails.
             own.versions = own.versions.both(Claim::Varies);
         }
         own.default_durability = own.default_durability.min(own.max_durability);
@@ -224,27 +233,6 @@ impl Datastore for TieredDatastore {
                 weakest = weakest.min(tier.sync_opts(scope, options.clone()).await?);
             }
             Ok(weakest.min(self.authority.sync_opts(scope, options).await?))
-        })
-    }
-
-    fn disk_usage_opts<'a>(
-        &'a self,
-        scope: &'a Key,
-        options: DiskUsageOptions,
-    ) -> BoxFuture<'a, Result<DiskUsage>> {
-        Box::pin(async move {
-            let mut sum = self
-                .authority
-                .disk_usage_opts(scope, options.clone())
-                .await?;
-            for tier in self.upper.iter() {
-                if tier.capabilities(scope).disk_usage.may() {
-                    let usage = tier.disk_usage_opts(scope, options.clone()).await?;
-                    sum.bytes = sum.bytes.saturating_add(usage.bytes);
-                    sum.exact &= usage.exact;
-                }
-            }
-            Ok(sum)
         })
     }
 

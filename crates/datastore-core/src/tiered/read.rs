@@ -57,10 +57,13 @@ impl TieredDatastore {
         let mut above = Above::default();
         for (place, tier) in self.upper.iter().enumerate() {
             match tier.get_opts(key, options.clone()).await {
+                Ok(entry) if options.want == Want::Exists => return Ok(entry.with_version(None)),
                 Ok(entry) => {
-                    // Versions of an upper tier mean nothing to the authority, and its copy of the expiry may be
-                    // coarser; the value is what it answers for.
-                    let entry = entry.with_version(None);
+                    let abort = options.abort.as_ref();
+                    let Some(entry) = self.with_authority_version(entry, stamp, abort).await?
+                    else {
+                        break;
+                    };
                     self.promote(key, &entry, &options, &above, stamp).await?;
                     return Ok(entry);
                 }
@@ -84,12 +87,17 @@ impl TieredDatastore {
         if authority_decides(&options) {
             return self.authority.get_stream_opts(key, options).await;
         }
+        let stamp = self.stamps.read(key);
         let mut above = Above::default();
         for (place, tier) in self.upper.iter().enumerate() {
             match tier.get_stream_opts(key, options.clone()).await {
-                Ok(mut value) => {
-                    value.entry.version = None;
-                    return Ok(value);
+                Ok(value) => {
+                    let abort = options.abort.as_ref();
+                    let entry = self.with_authority_version(value.entry, stamp, abort);
+                    let Some(entry) = entry.await? else {
+                        break;
+                    };
+                    return Ok(ValueStream::new(entry, value.body));
                 }
                 Err(error) => above.note(place, error)?,
             }
@@ -117,6 +125,7 @@ impl TieredDatastore {
         if self.stamps.read(key) != stamp {
             return Ok(());
         }
+        self.versions.learn(key, entry.version.as_ref());
         let copying = async {
             for tier in above
                 .lacking

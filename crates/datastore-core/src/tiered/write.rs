@@ -102,6 +102,7 @@ impl TieredDatastore {
             keys,
             _turns: turns,
         };
+        self.versions.forget(&held.keys);
         for (place, tier) in self.upper.iter().enumerate() {
             clear(tier, &held.keys, durability, abort.clone())
                 .await
@@ -146,6 +147,7 @@ impl TieredDatastore {
             .await?;
         options.durability = Some(begun.durability);
         let written = self.authority.put_opts(key, value.clone(), options).await?;
+        self.versions.learn(key, written.version.as_ref());
         let put = BatchOp::Put {
             key: key.clone(),
             value,

@@ -4,8 +4,8 @@ use datastore_core::{
 };
 use futures::{FutureExt, join};
 use interface_datastore::{
-    Batch, Datastore, DatastoreExt, DeleteOptions, Durability, ErrorKind, GetOptions, Key,
-    Operation, PutOptions, Query, Timestamp,
+    Batch, Condition, Datastore, DatastoreExt, DeleteOptions, Durability, ErrorKind, GetOptions,
+    Key, Operation, PutOptions, Query, Timestamp,
     query::{Filter, Order},
 };
 
@@ -256,53 +256,63 @@ fn writes_during_a_flush_outlast_it() {
 #[test]
 fn conditions_see_what_is_held() {
     pollster::block_on(async {
-        let memory = MemoryDatastore::new();
-        let store = AutoBatchDatastore::new(&memory);
+        let store = AutoBatchDatastore::new(&MemoryDatastore::new());
         let a = key("/a");
         store.put(&a, "held").await.unwrap();
-        assert_eq!(
-            kind(
-                store
-                    .put_opts(&a, "new".into(), PutOptions::if_absent())
-                    .await
-            ),
-            ErrorKind::PreconditionFailed
-        );
+        assert!(!store.put_if_absent(&a, "new").await.unwrap());
         store.put(&a, "held again").await.unwrap();
-        assert_eq!(
-            store
-                .get_opts(&a, GetOptions::default())
-                .await
-                .unwrap()
-                .version,
-            None
-        );
         let mut batch = Batch::new();
         batch
             .put(key("/b"), "")
-            .require(a.clone(), interface_datastore::Condition::IfAbsent);
+            .require(a.clone(), Condition::IfAbsent);
         assert_eq!(
             kind(store.write(batch).await),
             ErrorKind::PreconditionFailed
         );
-        let version = store
-            .get_opts(&a, GetOptions::default())
-            .await
-            .unwrap()
-            .version
-            .unwrap();
         store.delete(&a).await.unwrap();
+        assert!(store.put_if_absent(&a, "new").await.unwrap());
+    });
+}
+
+/// What is held has no version, so none is told or taken.
+#[test]
+fn versions_are_refused() {
+    pollster::block_on(async {
+        let memory = MemoryDatastore::new();
+        let store = AutoBatchDatastore::new(&memory);
+        let a = key("/a");
+        let version = memory.put(&a, "stored").await.unwrap().version.unwrap();
+        let mut batch = Batch::new();
+        batch
+            .delete(a.clone())
+            .require(a.clone(), Condition::IfMatch(version.clone()));
         let named = GetOptions::default().with_if_version(version.clone());
-        assert_eq!(kind(store.get_opts(&a, named).await), ErrorKind::NotFound);
-        assert_eq!(
+        let refused = [
+            kind(
+                store
+                    .put_opts(&a, "".into(), PutOptions::if_match(version.clone()))
+                    .await,
+            ),
+            kind(
+                store
+                    .put_stream_opts(&a, pieces(&[""]), PutOptions::if_match(version.clone()))
+                    .await,
+            ),
             kind(
                 store
                     .delete_opts(&a, DeleteOptions::if_match(version))
-                    .await
+                    .await,
             ),
-            ErrorKind::PreconditionFailed
+            kind(store.write(batch).await),
+            kind(store.get_opts(&a, named.clone()).await),
+            kind(store.get_stream_opts(&a, named).await),
+        ];
+        assert_eq!(refused, [ErrorKind::Unsupported; 6]);
+        let entry = store.get_opts(&a, GetOptions::default()).await.unwrap();
+        assert_eq!(
+            (entry.version, memory.get(&a).await.unwrap()),
+            (None, "stored".into())
         );
-        assert!(store.put_if_absent(&a, "new").await.unwrap());
     });
 }
 
