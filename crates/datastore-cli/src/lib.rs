@@ -9,6 +9,7 @@ mod folder;
 mod input;
 mod interrupt;
 mod key_text;
+mod listing;
 mod output;
 mod progress;
 mod transfer;

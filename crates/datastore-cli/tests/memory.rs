@@ -118,3 +118,25 @@ fn a_store_larger_than_the_limit() {
     );
     check(folder, &["ls", "-s", "dst", "-l"]);
 }
+
+#[test]
+fn a_listing_of_many_keys() {
+    let place = tempfile::tempdir().expect("a folder");
+    let folder = place.path();
+    let folders = if full() { 100 } else { 10 };
+    let store = folder.join("datastore.d");
+    for at in 0..folders {
+        let at = store.join(format!("folder-{at}"));
+        fs::create_dir_all(&at).expect("made");
+        fs::write(at.join("0.data"), "x").expect("written");
+        // Names are what matters; links are made faster than files.
+        for number in 1..10_000 {
+            fs::hard_link(at.join("0.data"), at.join(format!("{number}.data"))).expect("linked");
+        }
+    }
+    check(folder, &["ls"]);
+    check(folder, &["ls", "-l", "--reverse"]);
+    check(folder, &["ls", "--unsorted"]);
+    check(folder, &["ls", "--glob", "**/77*"]);
+    check(folder, &["du", "--apparent"]);
+}

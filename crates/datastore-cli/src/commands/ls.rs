@@ -1,6 +1,6 @@
 //! `datastore ls`
 
-use std::ffi::OsString;
+use std::{ffi::OsString, ops::Bound};
 
 use futures_util::TryStreamExt;
 use globset::{Candidate, GlobBuilder, GlobSet, GlobSetBuilder};
@@ -13,8 +13,12 @@ use serde_json::json;
 use crate::{
     context::Context,
     failure::{Exit, Failure, Outcome},
+    listing::Listing,
     output::Output,
 };
+
+/// A limit up to which the store may do the sorting, which takes it more memory for each key than us.
+const FEW: u64 = 10_000;
 
 /// List keys, in order
 #[derive(Debug, clap::Args)]
@@ -45,23 +49,52 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Output) -> Outc
     let globs = Globs::new(&args.glob)?;
     let mut query = query(&args, &globs, context)?;
     let store = context.open_to_read().await?;
-    let in_order = store.capabilities(&Key::root()).key_order == Claim::Yes;
-    if !args.unsorted && !args.reverse && !in_order {
-        query = query.with_order(Order::by_key());
+    let claims = store.capabilities(&Key::root());
+    let in_order =
+        claims.key_order == Claim::Yes && (!args.reverse || claims.pushdown.reverse == Claim::Yes);
+    let mut sorted = args.unsorted || in_order;
+    if args.reverse && in_order {
+        query = query.reversed();
+    }
+    // Patterns are matched here, so only without them can the store count. It then sorts no more than it has to.
+    let limit = args.limit.filter(|_| globs.set.is_empty());
+    if let Some(limit) = limit.filter(|limit| sorted || *limit <= FEW) {
+        if !sorted {
+            let order = Order::by_key();
+            query = query.with_order(if args.reverse {
+                order.descending()
+            } else {
+                order
+            });
+        }
+        query = query.with_limit(limit);
+        sorted = true;
     }
     let options = QueryOptions::default().with_abort(context.abort.clone());
     let mut entries = store.query_opts(query, options);
     let mut left = args.limit.unwrap_or(u64::MAX);
+    let mut gathered = Listing::default();
     while left > 0 {
         let Some(entry) = entries.try_next().await? else {
             break;
         };
-        if globs.accept(&entry.key) {
+        if !globs.accept(&entry.key) {
+            continue;
+        }
+        if sorted {
             left -= 1;
             print(&entry, args.long, out)?;
+        } else if !gathered.push(&entry) {
+            return Err(Failure::usage(
+                "there are too many keys to sort; list them with --unsorted",
+            ));
         }
     }
     store.close().await?;
+    let left = usize::try_from(left).unwrap_or(usize::MAX);
+    for entry in gathered.in_order(args.reverse).take(left) {
+        print(&entry, args.long, out)?;
+    }
     Ok(Exit::Success)
 }
 
@@ -76,15 +109,14 @@ fn query(args: &Args, globs: &Globs, context: &Context) -> Outcome<Query> {
         Select::Keys
     };
     let mut query = Query::prefix(prefix).with_select(select);
-    if args.reverse {
-        query = query.reversed();
-    }
+    // As a bound, not as the cursor of an ordered query, for which the store would have to sort.
     if let Some(cursor) = &args.start_after {
-        query = query.with_start_after(context.key(cursor)?);
-    }
-    // Patterns are matched here, so only without them can the store count.
-    if let (Some(limit), true) = (args.limit, globs.set.is_empty()) {
-        query = query.with_limit(limit);
+        let bound = Some(Bound::Excluded(context.key(cursor)?));
+        if args.reverse {
+            query.end = bound;
+        } else {
+            query.start = bound;
+        }
     }
     Ok(query)
 }
