@@ -260,9 +260,33 @@ impl Told {
     }
 }
 
+/// When the writer is killed: a little after it began this step, or ended it.
+#[derive(Clone, Copy)]
+struct Moment {
+    step: u64,
+    at_begin: bool,
+}
+
+impl Moment {
+    /// Half of them in batches, where a kill finds more than in single writes.
+    fn choose(random: &mut Rng, start: u64) -> Self {
+        let mut step = start + random.u64(0..60);
+        let (at_begin, in_batch) = (random.bool(), random.bool());
+        while in_batch && changes(step).len() < 2 {
+            step += 1;
+        }
+        Self { step, at_begin }
+    }
+
+    fn is_reached(self, told: Told) -> bool {
+        let told = if self.at_begin { told.begun } else { told.done };
+        told.is_some_and(|step| step >= self.step)
+    }
+}
+
 fn kill_a_writer(test: &str, place: &Path, start: u64, seed: u64) -> Outcome<Told> {
     let mut random = Rng::with_seed(seed);
-    let wanted = start + random.u64(0..60);
+    let moment = Moment::choose(&mut random, start);
     let pause = Duration::from_micros(random.u64(0..1500));
     let mut child = spawn(test, place, start)
         .map_err(|error| Failure::new(format!("no child process: {error}")))?;
@@ -273,7 +297,7 @@ fn kill_a_writer(test: &str, place: &Path, start: u64, seed: u64) -> Outcome<Tol
         .into_iter()
         .flatten();
     let mut told = Told::default();
-    let reached = read_until(&mut lines, &mut told, wanted);
+    let reached = read_until(&mut lines, &mut told, moment);
     let end = Instant::now() + pause;
     while Instant::now() < end {
         std::hint::spin_loop();
@@ -295,11 +319,11 @@ fn kill_a_writer(test: &str, place: &Path, start: u64, seed: u64) -> Outcome<Tol
 fn read_until(
     lines: &mut impl Iterator<Item = std::io::Result<String>>,
     told: &mut Told,
-    wanted: u64,
+    moment: Moment,
 ) -> bool {
     for line in lines.by_ref().map_while(std::result::Result::ok) {
         told.read(&line);
-        if told.done.is_some_and(|done| done >= wanted) {
+        if moment.is_reached(*told) {
             return true;
         }
     }

@@ -1,12 +1,19 @@
 //! Batches: order, reuse, conditions, all or nothing.
 
+use std::{
+    collections::HashSet,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
 use bytes::Bytes;
 use futures_util::{future::join, future::join_all};
 use interface_datastore::{
     Batch, BatchOp, Condition, DatastoreExt, ErrorKind, Key, Query, WriteOptions,
 };
 
-use super::support::{aborted_signal, all_pairs, expect_aborted, expect_empty, poll_times};
+use super::support::{
+    aborted_signal, all_pairs, expect_aborted, expect_empty, poll_times, yield_now,
+};
 use crate::{
     Outcome, Subject,
     failure::{ensure, ensure_eq, expect_error},
@@ -285,19 +292,29 @@ pub(crate) async fn atomic_for_readers(subject: &Subject) -> Outcome {
     for round in 0..20 {
         let mut batch = Batch::new();
         batch.extend(keys.iter().flat_map(|key| put_of(key, round)));
-        let listing = async { all_pairs(store).await };
-        let (written, seen) = join(
-            store.write_opts(batch, WriteOptions::default().with_atomic(true)),
-            listing,
-        )
-        .await;
+        let written = AtomicBool::new(false);
+        let write = async {
+            let options = WriteOptions::default().with_atomic(true);
+            let outcome = store.write_opts(batch, options).await;
+            written.store(true, Ordering::SeqCst);
+            outcome
+        };
+        let watch = async {
+            while !written.load(Ordering::SeqCst) {
+                let pairs = all_pairs(store).await?;
+                let values: HashSet<&Bytes> = pairs.iter().map(|(_, value)| value).collect();
+                let parts = values.len() > 1 || !(pairs.is_empty() || pairs.len() == keys.len());
+                ensure!(
+                    !parts,
+                    "a listing during a batch shows a part of it: {pairs:?}"
+                );
+                yield_now().await;
+            }
+            Ok(())
+        };
+        let (written, seen) = join(write, watch).await;
         written?;
-        let values: std::collections::HashSet<Bytes> =
-            seen?.into_iter().map(|(_, value)| value).collect();
-        ensure!(
-            values.len() <= 1,
-            "a listing during a batch shows values {values:?} of two batches"
-        );
+        seen?;
     }
     Ok(())
 }
@@ -321,8 +338,7 @@ pub(crate) async fn atomic_when_dropped(subject: &Subject) -> Outcome {
         let polls_left = usize::try_from(polls).unwrap_or_default();
         let done = poll_times(store.write(batch), polls_left).await;
         let pairs = all_pairs(store).await?;
-        let values: std::collections::HashSet<_> =
-            pairs.iter().map(|(_, value)| value.clone()).collect();
+        let values: HashSet<_> = pairs.iter().map(|(_, value)| value.clone()).collect();
         let whole = values.len() == 1 && pairs.len() == keys.len();
         ensure!(whole || pairs.is_empty(), "a dropped batch left {pairs:?}");
         if let Some(outcome) = done {

@@ -17,7 +17,7 @@ use interface_datastore::{BoxFuture, ConditionScope, Datastore, DatastoreExt, Ke
 use super::support::{poll_times, yield_now};
 use crate::{
     Failure, Outcome, Subject,
-    effort::runs,
+    effort::{runs, unless_stalled},
     linear::{Action, Event, is_linearizable},
     run::run_to_end,
 };
@@ -195,6 +195,7 @@ pub(crate) async fn interleaved_and_dropped(subject: &Subject) -> Outcome {
 
 fn on_threads(subject: &Subject, round: u64, may_drop: bool) -> Outcome {
     let recorder = Recorder::new(subject, round, may_drop)?;
+    let patience = subject.patience();
     let outcomes: Vec<Outcome> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..TASKS as u64)
             .map(|task| {
@@ -204,7 +205,10 @@ fn on_threads(subject: &Subject, round: u64, may_drop: bool) -> Outcome {
                     subject.block_on().clone(),
                 );
                 scope.spawn(move || {
-                    let work = async move { recorder.task(&*store, round << 8 | task).await };
+                    let work = async move {
+                        let task = recorder.task(&*store, round << 8 | task);
+                        unless_stalled(patience, task).await?
+                    };
                     run_to_end(&*block_on, work)?
                 })
             })

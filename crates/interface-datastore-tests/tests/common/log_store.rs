@@ -175,7 +175,7 @@ impl Datastore for LogStore {
                 Flaw::SplitBatches => {
                     for op in &ops {
                         self.append(std::slice::from_ref(op));
-                        std::thread::sleep(std::time::Duration::from_millis(3));
+                        std::thread::sleep(std::time::Duration::from_millis(5));
                     }
                 }
                 _ => self.append(&ops),
