@@ -132,6 +132,7 @@ impl Measurement<'_> {
             command.args(["--backend", contender.backend]);
             command.args(["--contender", contender.name]);
             command.args(["--workloads", &workloads.join(",")]);
+            command.args(["--layout", group.layout]);
             command.args(["--n-small", &self.scaled(group.small)]);
             command.args(["--n-large", &self.scaled(group.blocks)]);
             command.arg("--dir").arg(folder);

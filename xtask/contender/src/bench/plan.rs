@@ -7,6 +7,8 @@ pub(crate) struct Group {
     pub(crate) name: &'static str,
     pub(crate) contenders: &'static [Contender],
     pub(crate) workloads: &'static [&'static str],
+    /// How keys are laid out, as the command line has it.
+    pub(crate) layout: &'static str,
     /// Whether deletions are measured, too.
     pub(crate) deletes: bool,
     /// How many small values, and how many blocks.
@@ -162,6 +164,7 @@ pub(crate) const GROUPS: &[Group] = &[
             javascript("js-memory", "memory"),
         ],
         workloads: VOLATILE,
+        layout: "nested",
         deletes: true,
         small: 10_000,
         blocks: 200,
@@ -176,6 +179,7 @@ pub(crate) const GROUPS: &[Group] = &[
             own("layers", Column::Ours),
         ],
         workloads: &["layers"],
+        layout: "nested",
         deletes: false,
         small: 10_000,
         blocks: 0,
@@ -190,6 +194,7 @@ pub(crate) const GROUPS: &[Group] = &[
             javascript("js-fs", "fs"),
         ],
         workloads: VOLATILE,
+        layout: "nested",
         deletes: true,
         small: 10_000,
         blocks: 200,
@@ -203,6 +208,7 @@ pub(crate) const GROUPS: &[Group] = &[
             own("fs-ordered-inline", Column::Inline),
         ],
         workloads: &["batch-512"],
+        layout: "nested",
         deletes: false,
         small: 4096,
         blocks: 16,
@@ -222,6 +228,21 @@ pub(crate) const GROUPS: &[Group] = &[
             "put-block",
             "put-block-c",
         ],
+        layout: "nested",
+        deletes: false,
+        small: 1600,
+        blocks: 160,
+    },
+    // All values in the one folder, which the raw threads then wait for each other to sync.
+    Group {
+        name: "fs power, flat",
+        contenders: &[
+            own("limit-fs-fsync", Column::Raw),
+            own("fs-fsync", Column::Ours),
+            own("fs-fsync-inline", Column::Inline),
+        ],
+        workloads: &["put-small-c", "put-block-c"],
+        layout: "flat",
         deletes: false,
         small: 1600,
         blocks: 160,
@@ -267,4 +288,6 @@ const TARGETS: &[Target] = &[
     target("fs ordered", "batch-512", 2.5),
     target("fs power", "put-small-c", BEATS_THREADS),
     target("fs power", "put-block-c", 1.0),
+    target("fs power, flat", "put-small-c", BEATS_THREADS),
+    target("fs power, flat", "put-block-c", 1.0),
 ];
