@@ -372,16 +372,19 @@ fn too_many_states_are_drawn_from_the_same() {
 #[test]
 fn what_programs_forget_comes_first() {
     let mut runner = Runner::new();
-    runner.run("create f; sync-dir /; write f 1111222233334444; create g");
+    runner.run("create f; sync-dir /; write f 1111222233334444; create g; create h");
     let expected = [
         "f=",
+        "f= g= h=",
+        "f=1111222233334444 g= h=",
+        "f=1111222233334444",
+        "f=................ g= h=",
+        "f=11112222 g= h=",
+        "f=111122223333.... g= h=",
+        "f=....222233334444 g= h=",
+        // And each change of a name as the last to arrive, or the first.
         "f= g=",
         "f=1111222233334444 g=",
-        "f=1111222233334444",
-        "f=................ g=",
-        "f=11112222 g=",
-        "f=111122223333.... g=",
-        "f=....222233334444 g=",
     ];
     let states = runner.cut(CrashModel::Ordered).states(0, expected.len());
     let found: Vec<String> = states.iter().map(|state| text_of(state.image())).collect();
