@@ -1,6 +1,7 @@
 //! The harness of the family over folders: on a runtime, without one, and with calls inline.
 
-mod common;
+#[path = "common/medium.rs"]
+mod medium;
 
 use std::path::PathBuf;
 
@@ -47,3 +48,4 @@ conformance!(
     || subject(FsOptions::new().with_names(datastore_fs::Names::Portable)),
     block_on = on_tokio
 );
+conformance!(on_a_failing_disk, medium::subject, block_on = on_tokio);
