@@ -6,6 +6,7 @@ mod black_hole;
 #[cfg(feature = "cache")]
 mod cache;
 mod claims;
+mod coded;
 #[cfg(feature = "encrypt")]
 pub mod encrypt;
 pub mod fault;
