@@ -9,7 +9,6 @@ use crate::workspace::Workspace;
 
 /// Where stores are passed through. Stores that end a chain may use the defaults.
 const CRATES: &[&str] = &[
-    "crates/datastore-cli/src/",
     "crates/datastore-core/src/",
     "crates/datastore-open/src/",
     "crates/interface-datastore/src/",
