@@ -114,8 +114,13 @@ impl<F: Fn(BoxFuture<'static, ()>) + MaybeSend + MaybeSync + 'static> BlockOn fo
 }
 
 /// Runs a future without any runtime: what [`conformance!`](crate::conformance) uses unless told otherwise.
+///
+/// On wasm32, where no thread can wait, only a future that is ready at once comes to its end.
 pub fn block_on(future: BoxFuture<'static, ()>) {
+    #[cfg(not(target_family = "wasm"))]
     pollster::block_on(future);
+    #[cfg(target_family = "wasm")]
+    let _ = futures_util::FutureExt::now_or_never(future);
 }
 
 impl fmt::Debug for dyn FaultSubject {

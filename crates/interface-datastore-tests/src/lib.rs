@@ -6,6 +6,7 @@ mod effort;
 mod failure;
 mod hooks;
 mod keys;
+#[cfg(not(target_family = "wasm"))]
 mod kill;
 mod linear;
 mod list;
@@ -19,11 +20,12 @@ mod run;
 mod subject;
 mod views;
 
+#[cfg(not(target_family = "wasm"))]
+pub use self::kill::{FolderOpener, survives_kills};
 pub use self::{
     effort::runs,
     failure::{Failure, Outcome, Verdict},
     hooks::{BlockOn, CrashSubject, Factory, Fault, FaultSubject, Opener, block_on},
-    kill::{FolderOpener, survives_kills},
     need::Need,
     reference::ReferenceDatastore,
     registry::{CASES, Case},

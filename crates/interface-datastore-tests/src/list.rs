@@ -183,9 +183,11 @@ macro_rules! __with_cases {
             histories {
                 interleaved [Writable Retains Linearizable]
                 interleaved_and_dropped [Writable Retains Linearizable DroppedWritesSettle]
-                threaded [Writable Retains Linearizable]
-                threaded_and_dropped [Writable Retains Linearizable DroppedWritesSettle]
-                threaded_if_absent [Writable Retains IfAbsent]
+            }
+            threads {
+                histories [Writable Retains Linearizable Threads]
+                histories_with_drops [Writable Retains Linearizable DroppedWritesSettle Threads]
+                if_absent [Writable Retains IfAbsent Threads]
             }
             cancellation {
                 put [Writable Retains]
@@ -199,7 +201,7 @@ macro_rules! __with_cases {
                 close_waits [Writable Retains Persistent Reopen]
             }
             model {
-                operations [Writable Retains]
+                operations [Writable Retains Threads]
             }
             faults {
                 no_space [Writable Retains Faults]

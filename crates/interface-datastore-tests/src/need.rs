@@ -64,6 +64,8 @@ pub enum Need {
     Faults,
     /// [`Subject::with_power_loss`].
     PowerLoss,
+    /// A platform with threads.
+    Threads,
 }
 
 impl Need {
@@ -91,7 +93,9 @@ impl Need {
             Self::Process => Claim::from(c.max_durability >= Durability::Process),
             Self::Ordered => Claim::from(c.max_durability >= Durability::Ordered),
             Self::Power => Claim::from(c.max_durability >= Durability::Power),
-            Self::Reopen | Self::SecondHandle | Self::Faults | Self::PowerLoss => Claim::Yes,
+            Self::Reopen | Self::SecondHandle | Self::Faults | Self::PowerLoss | Self::Threads => {
+                Claim::Yes
+            }
             Self::Check | Self::Repair | Self::Scrub | Self::Gc | Self::Compact => self
                 .maintenance()
                 .map_or(Claim::No, |task| c.maintenance.claim(task)),
@@ -133,6 +137,7 @@ impl Need {
             Self::PowerLoss if subject.power().is_none() => {
                 Some("the subject offers no power loss")
             }
+            Self::Threads if cfg!(target_family = "wasm") => Some("there are no threads here"),
             _ => None,
         }
     }

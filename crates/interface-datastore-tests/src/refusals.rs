@@ -41,7 +41,8 @@ pub(crate) async fn check(need: Need, subject: &Subject) -> Outcome<Verdict> {
         | Need::Reopen
         | Need::SecondHandle
         | Need::Faults
-        | Need::PowerLoss => return Ok(Verdict::NotClaimed),
+        | Need::PowerLoss
+        | Need::Threads => return Ok(Verdict::NotClaimed),
     };
     checked.map_err(|failure| {
         failure.during(format_args!(

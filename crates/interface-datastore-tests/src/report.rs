@@ -111,7 +111,7 @@ fn row(
         .iter()
         .filter(|(case, _)| case.needs.contains(&need));
     let declared = need.claim(can);
-    let outcome = worst(concerned.map(|(case, outcome)| (*case, outcome)));
+    let outcome = combined(concerned.map(|(case, outcome)| (*case, outcome)));
     let outcome = match (need, declared, outcome) {
         (Need::Process, Claim::Yes, Ok(_)) => Ok(Verdict::NotProven(KILL.into())),
         (_, _, outcome) => outcome,
@@ -123,14 +123,17 @@ fn row(
     }
 }
 
-/// The outcome that says least for the store.
-fn worst<'a>(outcomes: impl Iterator<Item = (&'a Case, &'a Outcome<Verdict>)>) -> Outcome<Verdict> {
+/// A failure if there is one; else what the cases that could be run found.
+fn combined<'a>(
+    outcomes: impl Iterator<Item = (&'a Case, &'a Outcome<Verdict>)>,
+) -> Outcome<Verdict> {
     let rank = |outcome: &Outcome<Verdict>| match outcome {
         Err(_) => 0,
-        Ok(Verdict::NotProven(_)) => 1,
+        Ok(Verdict::Proven) => 1,
         Ok(Verdict::Refused) => 2,
-        Ok(Verdict::NotClaimed) => 3,
-        Ok(Verdict::Proven) => 4,
+        // What the subject does not offer takes nothing from what other cases proved.
+        Ok(Verdict::NotProven(_)) => 3,
+        Ok(Verdict::NotClaimed) => 4,
     };
     match outcomes.min_by_key(|(_, outcome)| rank(outcome)) {
         Some((case, Err(failure))) => Err(failure.clone().during(case)),

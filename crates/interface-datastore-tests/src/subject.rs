@@ -171,6 +171,7 @@ impl Subject {
         self.power.as_ref()
     }
 
+    #[cfg(not(target_family = "wasm"))]
     pub(crate) fn block_on(&self) -> &Arc<dyn BlockOn> {
         &self.block_on
     }

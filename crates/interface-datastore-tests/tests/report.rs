@@ -24,7 +24,11 @@ fn claims_are_told_as_they_were_found() {
     let table = report.to_string();
     assert!(report.is_green(), "{table}");
     let rows = [
+        ("writable", "yes       proven"),
+        ("retains", "yes       proven"),
         ("linearizable", "proven"),
+        ("if_absent ", "yes       proven"),
+        ("if_absent: cross-process", "not claimed"),
         ("expiry", "proven"),
         ("persistent", "not claimed"),
         ("maintenance: check", "refused, as declared"),

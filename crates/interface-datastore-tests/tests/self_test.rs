@@ -37,7 +37,7 @@ const TABLE: &[Row] = &[
         "batch_rules::atomic_with_a_bad_key", "batch_rules::atomic_for_readers",
         "batch_rules::atomic_when_dropped", "watch::every_write", "watch::versions", "watch::scoped",
         "watch::no_event_of_failures", "watch::lagging", "watch::ends", "watch::handles", "upkeep::disk_usage",
-        "upkeep::gc", "histories::threaded_if_absent"
+        "upkeep::gc", "threads::if_absent"
     ]),
     (Map(Flaw::ClaimsReadOnly), &["go::not_founds", "batch_rules::dropped", "batch_rules::atomic_for_readers"]),
     (Map(Flaw::ClaimsBlackHole), &["batch_rules::atomic_for_readers", "many::put_fails_in_place", "upkeep::check"]),
@@ -56,8 +56,8 @@ const TABLE: &[Row] = &[
     (Map(Flaw::KeysAreText), &["keys::bytes"]),
     (Map(Flaw::LosesPuts), &[
         "put::simple", "put::parallel", "get::simple", "get_many::streaming", "query::mutated_meanwhile",
-        "query_keys::mutated_meanwhile", "values::isolated", "histories::threaded",
-        "histories::threaded_and_dropped"
+        "query_keys::mutated_meanwhile", "values::isolated", "threads::histories",
+        "threads::histories_with_drops"
     ]),
     (Map(Flaw::LosesDeletes), &[
         "delete::simple", "delete::parallel", "delete_many::streaming", "batch::simple", "go::batch_delete"
@@ -67,7 +67,7 @@ const TABLE: &[Row] = &[
     (Map(Flaw::DeletesBelow), &["keys::value_and_children", "model::operations"]),
     (Map(Flaw::IgnoresConditions), &[
         "conditions::if_absent", "conditions::if_match", "conditions::delete_if_match",
-        "histories::threaded_if_absent"
+        "threads::if_absent"
     ]),
     (Map(Flaw::RacyConditions), &[
         "conditions::if_absent_race", "conditions::across_handles", "conditions::if_match_race"

@@ -17,17 +17,16 @@ use interface_datastore::{BoxFuture, ConditionScope, Datastore, DatastoreExt, Ke
 use super::support::{poll_times, yield_now};
 use crate::{
     Failure, Outcome, Subject,
-    effort::{runs, unless_stalled},
+    effort::runs,
     linear::{Action, Event, is_linearizable},
-    run::run_to_end,
 };
 
-const TASKS: usize = 5;
+pub(super) const TASKS: usize = 5;
 const STEPS: usize = 8;
 const KEYS: usize = 2;
 
 /// What all tasks of one history share.
-struct Recorder {
+pub(super) struct Recorder {
     keys: Vec<Key>,
     clock: AtomicU64,
     values: AtomicU64,
@@ -37,7 +36,7 @@ struct Recorder {
 }
 
 impl Recorder {
-    fn new(subject: &Subject, round: u64, may_drop: bool) -> Outcome<Arc<Self>> {
+    pub(super) fn new(subject: &Subject, round: u64, may_drop: bool) -> Outcome<Arc<Self>> {
         let keys = (0..KEYS).map(|i| subject.key(format!("/history/{round}/{i}")));
         let can = subject.capabilities();
         Ok(Arc::new(Self {
@@ -59,7 +58,7 @@ impl Recorder {
         events.entry(key.clone()).or_default().push(event);
     }
 
-    fn judge(&self, seed: u64) -> Outcome {
+    pub(super) fn judge(&self, seed: u64) -> Outcome {
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         for (key, history) in &*events {
             if !is_linearizable(history) {
@@ -74,7 +73,7 @@ impl Recorder {
     }
 
     /// Random operations, one after another.
-    async fn task(&self, store: &dyn Datastore, seed: u64) -> Outcome {
+    pub(super) async fn task(&self, store: &dyn Datastore, seed: u64) -> Outcome {
         let mut random = Rng::with_seed(seed);
         for _ in 0..STEPS {
             for _ in 0..random.usize(0..3) {
@@ -191,75 +190,4 @@ pub(crate) async fn interleaved(subject: &Subject) -> Outcome {
 /// The same, and some writes are dropped half way: they take effect before later operations or never.
 pub(crate) async fn interleaved_and_dropped(subject: &Subject) -> Outcome {
     interleaved_rounds(subject, true).await
-}
-
-fn on_threads(subject: &Subject, round: u64, may_drop: bool) -> Outcome {
-    let recorder = Recorder::new(subject, round, may_drop)?;
-    let patience = subject.patience();
-    let outcomes: Vec<Outcome> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..TASKS as u64)
-            .map(|task| {
-                let (recorder, store, block_on) = (
-                    recorder.clone(),
-                    subject.store().handle(),
-                    subject.block_on().clone(),
-                );
-                scope.spawn(move || {
-                    let work = async move {
-                        let task = recorder.task(&*store, round << 8 | task);
-                        unless_stalled(patience, task).await?
-                    };
-                    run_to_end(&*block_on, work)?
-                })
-            })
-            .collect();
-        let panicked = || Err(Failure::new("the store panicked on one of several threads"));
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|_| panicked()))
-            .collect()
-    });
-    outcomes.into_iter().collect::<Outcome<Vec<()>>>()?;
-    recorder.judge(round)
-}
-
-/// Tasks on threads of their own.
-pub(crate) async fn threaded(subject: &Subject) -> Outcome {
-    (0..runs(500)).try_for_each(|round| on_threads(subject, round, false))
-}
-
-/// The same, and some writes are dropped half way.
-pub(crate) async fn threaded_and_dropped(subject: &Subject) -> Outcome {
-    (0..runs(500)).try_for_each(|round| on_threads(subject, round, true))
-}
-
-/// Sixteen threads put if absent at once: exactly one does.
-pub(crate) async fn threaded_if_absent(subject: &Subject) -> Outcome {
-    for round in 0..runs(200) {
-        let key = subject.key(format!("/race/{round}"))?;
-        let outcomes: Vec<Outcome<bool>> = std::thread::scope(|scope| {
-            let racers: Vec<_> = (0..16)
-                .map(|i| {
-                    let (store, key, block_on) = (
-                        subject.store().handle(),
-                        key.clone(),
-                        subject.block_on().clone(),
-                    );
-                    scope.spawn(move || {
-                        let put =
-                            async move { store.put_if_absent(&key, format!("racer {i}")).await };
-                        Ok(run_to_end(&*block_on, put)??)
-                    })
-                })
-                .collect();
-            let panicked = || Err(Failure::new("the store panicked on one of several threads"));
-            racers
-                .into_iter()
-                .map(|racer| racer.join().unwrap_or_else(|_| panicked()))
-                .collect()
-        });
-        let outcomes = outcomes.into_iter().collect::<Outcome<Vec<bool>>>()?;
-        super::conditions::one_winner(&outcomes, subject.store().get(&key).await?)?;
-    }
-    Ok(())
 }

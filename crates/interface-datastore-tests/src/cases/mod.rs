@@ -15,6 +15,7 @@ pub(crate) mod histories;
 pub(crate) mod keys;
 pub(crate) mod listing;
 pub(crate) mod many;
+#[cfg(not(target_family = "wasm"))]
 pub(crate) mod model;
 pub(crate) mod power;
 pub(crate) mod put;
@@ -22,6 +23,13 @@ pub(crate) mod put_many;
 pub(crate) mod query;
 pub(crate) mod query_keys;
 pub(crate) mod support;
+#[cfg(not(target_family = "wasm"))]
+pub(crate) mod threads;
 pub(crate) mod upkeep;
 pub(crate) mod values;
 pub(crate) mod watch;
+#[cfg(target_family = "wasm")]
+mod without_threads;
+
+#[cfg(target_family = "wasm")]
+pub(crate) use without_threads::{model, threads};

@@ -1,4 +1,4 @@
-//! How much is tried, and how long is waited.
+//! Giving up on calls that nobody will wake.
 
 use std::{
     future::Future,
@@ -14,14 +14,6 @@ use std::{
 };
 
 use crate::{Failure, Outcome};
-
-/// A number of random tries: all of them if `RS_STORES_RUNS` is `full`, else a tenth, at least one.
-pub fn runs(full: u64) -> u64 {
-    match std::env::var("RS_STORES_RUNS") {
-        Ok(asked) if asked == "full" => full,
-        _ => (full / 10).max(1),
-    }
-}
 
 /// Runs a future, and gives up once it has not been woken for so long: a store that forgets to wake its callers must
 /// not hold up the tests for ever.
