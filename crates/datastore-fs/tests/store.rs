@@ -170,7 +170,7 @@ async fn refused_folders() {
                     root.join("SHARDING"),
                     "/repo/flatfs/shard/v1/next-to-last/2\n",
                 )
-                .unwrap()
+                .unwrap();
             }),
             plain(),
             ErrorKind::Foreign,
