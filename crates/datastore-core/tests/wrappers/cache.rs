@@ -157,26 +157,30 @@ fn nothing_is_cached_during_a_write() {
     });
 }
 
-/// Of two writes at once it is not known which came last: neither is cached.
+/// Of two writes at once it is not known which came last: neither is cached. The first is held back until the second is
+/// done, before or after it takes effect.
 #[test]
 fn racing_writes_are_not_cached() {
-    pollster::block_on(async {
-        let gate = Gate::new();
-        // The first put takes effect, but its outcome is held back until the second is done.
-        let (_, gated) = faulty(vec![
-            Rule::new(Operation::Put, Fault::none().gated_after(&gate)).times(1),
-        ]);
-        let store = CacheDatastore::new(&gated, ROOM);
-        let a = key("/a");
-        let second = async {
-            gate.reached_by(1).await;
-            store.put(&a, "second").await.unwrap();
-            gate.open();
-        };
-        let (first, ()) = join!(store.put(&a, "first"), second);
-        first.unwrap();
-        assert_eq!(store.get(&a).await.unwrap(), "second");
-    });
+    for (before, last) in [(true, "first"), (false, "second")] {
+        pollster::block_on(async {
+            let gate = Gate::new();
+            let held = match before {
+                true => Fault::none().gated_before(&gate),
+                false => Fault::none().gated_after(&gate),
+            };
+            let (_, gated) = faulty(vec![Rule::new(Operation::Put, held).times(1)]);
+            let store = CacheDatastore::new(&gated, ROOM);
+            let a = key("/a");
+            let second = async {
+                gate.reached_by(1).await;
+                store.put(&a, "second").await.unwrap();
+                gate.open();
+            };
+            let (first, ()) = join!(store.put(&a, "first"), second);
+            first.unwrap();
+            assert_eq!(store.get(&a).await.unwrap(), last);
+        });
+    }
 }
 
 #[test]
