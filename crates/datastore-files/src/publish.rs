@@ -14,7 +14,7 @@ use crate::temp::TempFile;
 use crate::tree::{FOLDER_RETRIES, Tree, absent_is_none, lock};
 
 /// How many files are synced as a group, all of them open meanwhile.
-const SYNC_GROUP: usize = 256;
+const SYNC_GROUP: usize = 128;
 /// A group gets one more thread to sync for so many files, up to a limit.
 const FILES_PER_SYNC_THREAD: usize = 8;
 const MAX_SYNC_THREADS: usize = 16;
