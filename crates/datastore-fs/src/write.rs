@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use datastore_files::{
-    Action, Change, Changed, Company, Contents, FileError, Kind, Pass, Reason, Replace, Safety,
-    TempFile, Tree, Wait,
+    Action, Blocking, Change, Changed, Company, Contents, FileError, Kind, Pass, Reason, Replace,
+    Safety, TempFile, Tree, Wait,
 };
 use interface_datastore::{
     Batch, BatchOp, BatchReport, Condition, DeleteOptions, Error, ErrorKind, Key, Operation,
@@ -174,9 +174,11 @@ impl FsDatastore {
         } else {
             Company::Declined
         };
+        // Syncing takes far longer than a hop, and callers on one thread could not share it.
+        let blocking = Blocking::Never;
         let submitted = inner
             .durable
-            .submit(inner.blocking, inner.tree.path(), company, prepare)
+            .submit(blocking, inner.tree.path(), company, prepare)
             .await;
         submitted.map_err(|error| file_error(error, operation, None))??
     }
