@@ -37,6 +37,8 @@ impl fmt::Display for Verdict {
 pub struct Failure {
     message: String,
     kind: Option<ErrorKind>,
+    /// Nothing is wrong, but there is no means to prove that.
+    unproven: bool,
     location: &'static Location<'static>,
 }
 
@@ -47,8 +49,23 @@ impl Failure {
         Self {
             message: message.into(),
             kind: None,
+            unproven: false,
             location: Location::caller(),
         }
+    }
+
+    /// Ends a case that finds on its way that it lacks the means to prove anything; says which.
+    #[track_caller]
+    pub(crate) fn unproven(missing: impl Into<String>) -> Self {
+        Self {
+            unproven: true,
+            ..Self::new(missing)
+        }
+    }
+
+    /// What is missing, if that is all that is wrong.
+    pub(crate) fn missing(&self) -> Option<&str> {
+        self.unproven.then_some(&*self.message)
     }
 
     /// Kind of the store's error that came where none should, if it was that.
@@ -59,7 +76,9 @@ impl Failure {
     /// The same failure, with what was being done before its message.
     #[must_use]
     pub fn during(mut self, what: impl fmt::Display) -> Self {
-        self.message = format!("{what}: {}", self.message);
+        if !self.unproven {
+            self.message = format!("{what}: {}", self.message);
+        }
         self
     }
 }
@@ -70,6 +89,7 @@ impl From<Error> for Failure {
         Self {
             message: format!("unexpected error: {error:?}"),
             kind: Some(error.kind()),
+            unproven: false,
             location: Location::caller(),
         }
     }

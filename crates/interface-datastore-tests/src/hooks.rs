@@ -51,7 +51,7 @@ pub enum Fault {
     WriteError,
     /// Fewer bytes are taken than were given, without an error.
     ShortWrite,
-    /// Making written bytes or names durable fails (`EIO`).
+    /// Making written bytes or names durable fails (`EIO`): syncs of files count as well as those of folders.
     SyncError,
     /// Publishing what was written under its name fails: the rename of a file, say (`EIO`).
     PublishError,

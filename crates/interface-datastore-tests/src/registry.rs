@@ -32,6 +32,9 @@ impl Case {
         }
         match (self.run)(subject).await {
             Ok(()) => Ok(Verdict::Proven),
+            Err(failure) if failure.missing().is_some() => Ok(Verdict::NotProven(
+                failure.missing().unwrap_or_default().into(),
+            )),
             Err(failure) if self.may_refuse(subject, &failure) => Ok(Verdict::NotProven(
                 "the store says that it varies, and refused here".into(),
             )),

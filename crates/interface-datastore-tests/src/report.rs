@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use interface_datastore::{Capabilities, Claim};
+use interface_datastore::{Capabilities, Claim, KeyRules};
 
 use crate::{BlockOn, CASES, Case, Factory, Failure, Need, Outcome, Subject, Verdict};
 
@@ -94,8 +94,12 @@ pub async fn report(factory: impl Factory, block_on: impl BlockOn) -> Report {
             .err()
             .map(|failure| (case.group, case.name, failure.clone()))
     };
+    let limits = limit_rows(&capabilities, &outcomes);
     Report {
-        rows: proven.chain(cost_rows(&capabilities)).collect(),
+        rows: proven
+            .chain(limits)
+            .chain(cost_rows(&capabilities))
+            .collect(),
         failures: outcomes.iter().filter_map(failed).collect(),
         cases: outcomes.len(),
     }
@@ -140,6 +144,29 @@ fn combined<'a>(
         Some((_, Ok(verdict))) => Ok(verdict.clone()),
         None => Ok(Verdict::NotProven("no case needs it".into())),
     }
+}
+
+/// Which keys and values are taken: what is not must be refused.
+fn limit_rows(can: &Capabilities, outcomes: &[(&Case, Outcome<Verdict>)]) -> Vec<Row> {
+    let of_group = |group: &'static str| {
+        let concerned = outcomes.iter().filter(move |(case, _)| case.group == group);
+        combined(concerned.map(|(case, outcome)| (*case, outcome)))
+    };
+    let all_keys = can.keys == KeyRules::any();
+    vec![
+        Row {
+            claim: "keys",
+            declared: if all_keys { "any" } else { "some" }.into(),
+            outcome: of_group("keys"),
+        },
+        Row {
+            claim: "max_value_len",
+            declared: can
+                .max_value_len
+                .map_or("none".into(), |max| max.to_string()),
+            outcome: of_group("values"),
+        },
+    ]
 }
 
 fn cost_rows(can: &Capabilities) -> Vec<Row> {

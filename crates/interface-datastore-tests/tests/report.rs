@@ -30,6 +30,8 @@ fn claims_are_told_as_they_were_found() {
         ("if_absent ", "yes       proven"),
         ("if_absent: cross-process", "not claimed"),
         ("expiry", "proven"),
+        ("keys", "any       proven"),
+        ("max_value_len", "none      proven"),
         ("persistent", "not claimed"),
         ("maintenance: check", "refused, as declared"),
         ("durability: power", "refused, as declared"),

@@ -9,7 +9,7 @@ use common::{
     disk_store::{DiskFlaw, DiskStore},
 };
 use interface_datastore_tests::{
-    BlockOn, CASES, Case, Factory, Outcome, Subject, Verdict, block_on,
+    BlockOn, CASES, Case, Factory, Fault, FaultSubject, Outcome, Subject, Verdict, block_on,
 };
 
 /// The store that has the fault.
@@ -272,6 +272,31 @@ fn nothing_is_passed_over() {
             run(case, Map(Flaw::None)).unwrap(),
             Verdict::Proven,
             "{case}"
+        );
+    }
+}
+
+/// A medium that knows no faults proves nothing, and that is said.
+#[test]
+fn unknown_faults_are_not_proven() {
+    struct Sound;
+    impl FaultSubject for Sound {
+        fn arm(&self, _: Fault, _: u64) -> bool {
+            false
+        }
+        fn disarm(&self) -> bool {
+            false
+        }
+    }
+    let make: Arc<dyn Factory> =
+        Arc::new(|| async { Subject::new(Broken::new(Flaw::None)).with_faults(Sound) });
+    let executor: Arc<dyn BlockOn> = Arc::new(block_on);
+    for case in CASES.iter().filter(|case| case.group == "faults") {
+        let verdict = pollster::block_on(case.run_fresh(make.clone(), executor.clone())).unwrap();
+        let refused = case.name == "failed_sync_stays_failed" && verdict == Verdict::Refused;
+        assert!(
+            refused || matches!(verdict, Verdict::NotProven(_)),
+            "{case}: {verdict}"
         );
     }
 }

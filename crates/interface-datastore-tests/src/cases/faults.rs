@@ -223,7 +223,7 @@ async fn strike(
         store.put(key, old()).await?;
     }
     if !faults.arm(fault, nth) {
-        return Ok(false);
+        return Err(Failure::unproven(format!("the medium knows no {fault:?}")));
     }
     let outcome = (op.run)(store, &keys, level).await;
     let struck = faults.disarm();
@@ -392,7 +392,7 @@ pub(crate) async fn failed_sync_stays_failed(subject: &Subject) -> Outcome {
             )
             .await?;
         if !faults.arm(Fault::SyncError, nth) {
-            return Ok(());
+            return Err(Failure::unproven("the medium knows no SyncError"));
         }
         let synced = store.sync_opts(&scope, SyncOptions::default()).await;
         if !faults.disarm() {

@@ -125,10 +125,14 @@ impl Broken {
         let mut state = self.state();
         state.writes += 1;
         let fresh = got.as_ref().ok().and_then(|entry| entry.value.clone());
-        if let (true, Some((of, Some(value)))) = (state.writes % 3 == 0, &state.stale) {
-            if of == key {
-                return Ok(Entry::of_value(key.clone(), value.clone()));
+        let third = state.writes >= 3;
+        match &state.stale {
+            Some((of, Some(value))) if third && of == key => {
+                let value = value.clone();
+                state.writes = 0;
+                return Ok(Entry::of_value(key.clone(), value));
             }
+            _ => {}
         }
         state.stale = Some((key.clone(), fresh));
         got
