@@ -7,6 +7,7 @@ mod fs;
 mod gate;
 mod group;
 mod hop;
+mod lock;
 mod publish;
 mod read;
 mod real;
@@ -24,6 +25,7 @@ pub use fs::{
 pub use gate::{Gates, Pass};
 pub use group::{Company, GroupCommit};
 pub use hop::Blocking;
+pub use lock::TreeLock;
 pub use publish::{Change, Changed, Contents, Safety};
 pub use read::OpenFile;
 pub use real::RealFs;

@@ -471,3 +471,32 @@ fn errors_say_what_to_do() {
         assert_eq!(error.duplicate().to_string(), text);
     }
 }
+
+#[test]
+fn a_lock_says_who_holds_it() {
+    let root = tempfile::tempdir().unwrap();
+    let (one, two) = (tree(root.path()), tree(root.path()));
+    let name = Path::new("lock");
+    std::fs::write(root.path().join(name), "99999999999999999999\n").unwrap();
+    let held = one.lock(name, LockMode::Exclusive).unwrap();
+    for mode in [LockMode::Exclusive, LockMode::Shared] {
+        let error = two.lock(name, mode).unwrap_err();
+        assert_eq!(error.reason(), Reason::Locked, "{error}");
+        let holder = format!("process {} took it last", std::process::id());
+        assert!(
+            error.to_string().contains(&holder) && error.remedy().is_some(),
+            "{error}"
+        );
+    }
+    drop(held);
+    let shared = (
+        two.lock(name, LockMode::Shared).unwrap(),
+        one.lock(name, LockMode::Shared).unwrap(),
+    );
+    assert_eq!(
+        one.lock(name, LockMode::Exclusive).unwrap_err().reason(),
+        Reason::Locked
+    );
+    drop(shared);
+    two.lock(name, LockMode::Exclusive).unwrap();
+}
