@@ -188,10 +188,11 @@ pub trait Datastore: fmt::Debug + MaybeSend + MaybeSync + 'static {
     }
 
     /// Waits for steps in flight, makes the store's own state whole on its medium and lets go of its locks. Later
-    /// calls, through any handle, fail with [`Closed`](crate::ErrorKind::Closed); closing again is no error.
+    /// calls, through any handle, fail with [`Closed`](crate::ErrorKind::Closed); closing again is no error. The default
+    /// lets the store go on working: a store that can be closed has to remember it.
     fn close_opts(&self, options: CloseOptions) -> BoxFuture<'_, Result<()>> {
-        let _ = options;
-        Box::pin(std::future::ready(Ok(())))
+        let checked = check_aborted(options.abort.as_ref(), crate::Operation::Close, None);
+        Box::pin(std::future::ready(checked))
     }
 }
 

@@ -2,23 +2,46 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use interface_datastore::{
-    BoxFuture, BoxStream, Bytes, Capabilities, Claim, Condition, Datastore, DeleteOptions, Entry,
-    Error, ErrorKind, GetOptions, Key, Operation, PutOptions, Query, QueryOptions, Result, Want,
-    Written, abortable_stream, check_aborted, query::evaluate,
+    AbortSignal, BoxFuture, BoxStream, Bytes, Capabilities, Claim, CloseOptions, Condition,
+    Datastore, DeleteOptions, Entry, Error, ErrorKind, GetOptions, Key, Operation, PutOptions,
+    Query, QueryOptions, Result, Want, Written, abortable_stream, check_aborted, query::evaluate,
 };
 
 /// A cheap handle: a clone is another handle on the same data.
 #[derive(Debug, Clone, Default)]
-pub struct MyStore(Arc<Mutex<BTreeMap<Key, Bytes>>>);
+pub struct MyStore(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    map: Mutex<BTreeMap<Key, Bytes>>,
+    closed: AtomicBool,
+}
 
 impl MyStore {
     fn map(&self) -> MutexGuard<'_, BTreeMap<Key, Bytes>> {
         // A panic elsewhere must not make the store unusable for good.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.map.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Before any effect: is the call aborted, or the store closed?
+    fn check(
+        &self,
+        abort: Option<&AbortSignal>,
+        operation: Operation,
+        key: Option<&Key>,
+    ) -> Result<()> {
+        check_aborted(abort, operation, key)?;
+        if self.0.closed.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorKind::Closed, operation).with_key_opt(key));
+        }
+        Ok(())
     }
 }
 
@@ -43,7 +66,7 @@ impl Datastore for MyStore {
         options: PutOptions,
     ) -> BoxFuture<'a, Result<Written>> {
         Box::pin(async move {
-            check_aborted(options.abort.as_ref(), Operation::Put, Some(key))?;
+            self.check(options.abort.as_ref(), Operation::Put, Some(key))?;
             if !options.condition.is_none() || options.expires.is_some() {
                 return Err(
                     Error::unsupported(Operation::Put, "conditions and expiry").with_key(key)
@@ -62,7 +85,7 @@ impl Datastore for MyStore {
         options: DeleteOptions,
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            check_aborted(options.abort.as_ref(), Operation::Delete, Some(key))?;
+            self.check(options.abort.as_ref(), Operation::Delete, Some(key))?;
             match options.condition {
                 Condition::None => {}
                 // To delete what is not there makes no sense in any store.
@@ -83,7 +106,7 @@ impl Datastore for MyStore {
     fn get_opts<'a>(&'a self, key: &'a Key, options: GetOptions) -> BoxFuture<'a, Result<Entry>> {
         Box::pin(async move {
             let operation = options.operation();
-            check_aborted(options.abort.as_ref(), operation, Some(key))?;
+            self.check(options.abort.as_ref(), operation, Some(key))?;
             if options.if_version.is_some() {
                 return Err(Error::unsupported(operation, "versions").with_key(key));
             }
@@ -111,10 +134,21 @@ impl Datastore for MyStore {
         let entries = async move {
             let entry =
                 |(key, value): (&Key, &Bytes)| Ok(Entry::of_value(key.clone(), value.clone()));
-            let entries: Vec<_> = store.map().iter().map(entry).collect();
+            let entries: Vec<_> = match store.check(None, Operation::Query, None) {
+                Ok(()) => store.map().iter().map(entry).collect(),
+                Err(closed) => vec![Err(closed)],
+            };
             futures::stream::iter(entries)
         };
         let found = evaluate(Box::pin(futures::FutureExt::flatten_stream(entries)), query);
         abortable_stream(options.abort, Operation::Query, found)
+    }
+
+    fn close_opts(&self, options: CloseOptions) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            check_aborted(options.abort.as_ref(), Operation::Close, None)?;
+            self.0.closed.store(true, Ordering::SeqCst);
+            Ok(())
+        })
     }
 }

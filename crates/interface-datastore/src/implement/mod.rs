@@ -138,14 +138,20 @@ pub async fn write_each<S: Datastore + ?Sized>(
 /// Default of [`Datastore::sync_opts`], right for stores whose acknowledged writes already are as durable as they get.
 ///
 /// # Errors
-/// [`ErrorKind::Aborted`].
+/// [`ErrorKind::Aborted`]; [`ErrorKind::Closed`] if a read of `scope` says so.
 pub async fn sync_nothing<S: Datastore + ?Sized>(
     store: &S,
     scope: &Key,
     options: SyncOptions,
 ) -> Result<Durability> {
     check_aborted(options.abort.as_ref(), Operation::Sync, Some(scope))?;
-    Ok(store.capabilities(scope).default_durability)
+    // Whether the store is closed it tells to those who read.
+    match store.get_opts(scope, GetOptions::exists()).await {
+        Err(error) if error.kind() == ErrorKind::Closed => {
+            Err(error.with_operation(Operation::Sync))
+        }
+        _ => Ok(store.capabilities(scope).default_durability),
+    }
 }
 
 /// Refuses what the store lacks.
