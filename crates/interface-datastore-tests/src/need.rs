@@ -149,7 +149,19 @@ impl Need {
         }
         match self.claim(&subject.capabilities()) {
             Claim::Yes | Claim::Varies => Ok(None),
+            // A store of several parts says of a part what it cannot say of them all.
+            Claim::No if self.claimed_of_a_part(subject)? => Ok(Some(Verdict::NotProven(
+                "the store claims it for some keys only".into(),
+            ))),
             Claim::No => refusals::check(self, subject).await.map(Some),
         }
+    }
+
+    /// Whether the part of the store whose refusal would be checked claims this after all.
+    fn claimed_of_a_part(self, subject: &Subject) -> Outcome<bool> {
+        let capabilities = subject
+            .store()
+            .capabilities(&subject.key(refusals::NEW_KEY)?);
+        Ok(self.claim(&capabilities) != Claim::No)
     }
 }

@@ -13,6 +13,9 @@ use crate::{
     failure::{ensure, ensure_eq, expect_error},
 };
 
+/// A key that refused writes do not create.
+pub(crate) const NEW_KEY: &str = "/refused/new";
+
 const NEW: &[u8] = b"must not be stored";
 
 /// Checks that the store refuses what it says it lacks.
@@ -93,7 +96,7 @@ async fn every_write(
 
 async fn writes(subject: &Subject) -> Outcome {
     let store = subject.store();
-    let (old, new) = (subject.key("/refused/old")?, subject.key("/refused/new")?);
+    let (old, new) = (subject.key("/refused/old")?, subject.key(NEW_KEY)?);
     for (what, outcome) in every_write(store, &old, &new).await {
         match outcome.as_ref().map_err(Error::kind) {
             Err(ErrorKind::ReadOnly | ErrorKind::Unsupported) => {}
@@ -134,7 +137,7 @@ async fn keeping(subject: &Subject) -> Outcome {
 
 /// Puts a value that refused writes must leave as it is, where the store keeps any.
 async fn with_old(subject: &Subject) -> Outcome<(Key, Key)> {
-    let keys = (subject.key("/refused/old")?, subject.key("/refused/new")?);
+    let keys = (subject.key("/refused/old")?, subject.key(NEW_KEY)?);
     subject.store().put(&keys.0, "old").await?;
     Ok(keys)
 }

@@ -2,8 +2,8 @@
 
 use futures_util::future::join_all;
 use interface_datastore::{
-    Condition, DatastoreExt, DeleteOptions, ErrorKind, GetOptions, Key, PutOptions, Result,
-    Version, Written,
+    Condition, DatastoreExt, DeleteOptions, Error, ErrorKind, GetOptions, Key, Operation,
+    PutOptions, Result, Version, Written,
 };
 
 use crate::{
@@ -19,10 +19,12 @@ fn failed<T>(outcome: Result<T>, key: &Key, what: &str) -> Outcome {
     Ok(())
 }
 
+/// The version that a put reports; one that reports none counts as a refusal, which a claim that varies permits.
 pub(crate) fn version_of(written: Written) -> Outcome<Version> {
-    written
-        .version
-        .ok_or_else(|| Failure::new("a put of a store with versions tells none"))
+    written.version.ok_or_else(|| {
+        let refused = Error::unsupported(Operation::Put, "versions");
+        Failure::from(refused).during("a put of a store with versions tells none")
+    })
 }
 
 /// A put if absent happens once, and again after a delete.
