@@ -9,7 +9,7 @@ use crate::{
     DiskUsage, DiskUsageOptions, Entry, GetManyOptions, GetOptions, Key, MaintainOptions,
     Maintenance, MaintenanceEvent, MaybeSend, MaybeSync, PutManyOptions, PutOptions, Query,
     QueryOptions, Result, SyncOptions, ValueStream, WatchEvent, WatchOptions, WriteOptions,
-    Written, implement,
+    Written, check_aborted, implement,
 };
 
 /// Bytes under hierarchical keys.
