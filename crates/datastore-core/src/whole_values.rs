@@ -168,7 +168,7 @@ impl<C: Fn(&Key, &Bytes) -> Result<()>> Scrubbing<C> {
                 Some(error) => MaintenanceEvent::Finding(
                     Finding::new(Severity::Error, self.code, error.to_string()).with_key(key),
                 ),
-                None if self.done % PROGRESS == 0 => self.progress(None),
+                None if self.done.is_multiple_of(PROGRESS) => self.progress(None),
                 None => continue,
             };
             return Ok(Some((event, self)));
