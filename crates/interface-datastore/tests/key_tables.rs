@@ -153,6 +153,15 @@ fn child_str_is_the_child_of_the_new_key() {
 }
 
 #[test]
+fn joined_keys_of_every_length_hold_all_their_bytes() {
+    for length in [1, 60, 124, 125, 126, 127, 300, 70_000] {
+        let (parent, name) = (Key::new("/a"), "b".repeat(length));
+        let child = parent.child(&Key::new(&name));
+        assert_eq!(child.to_string(), format!("/a/{name}"), "{length}");
+    }
+}
+
+#[test]
 fn strip_namespace_takes_whole_namespaces() {
     for (key, namespace, expected) in [
         ("/", "/", Some("/")),

@@ -3,12 +3,14 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
-use std::iter::repeat_n;
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
 
 use super::text::Escaped;
 use super::{Key, SEPARATOR};
+
+/// Keys of up to this many bytes are joined on the stack, so that they take a single allocation.
+const USUAL_LENGTH: usize = 128;
 
 static ROOT: LazyLock<Key> = LazyLock::new(|| Key(Arc::from([SEPARATOR])));
 
@@ -137,20 +139,28 @@ impl Key {
         Ok(Self::new(format!("/{:032x}", u128::from_be_bytes(bits))))
     }
 
-    /// The parts one after the other, unchanged, in a single allocation. Together they must start with `/`.
+    /// The parts one after the other, unchanged. Together they must start with `/`.
     pub(super) fn joined<const N: usize>(parts: [&[u8]; N]) -> Self {
-        // `Arc::from(Vec)` would allocate and copy twice; filling the shared bytes in place does not.
         let length = parts.iter().map(|part| part.len()).sum();
-        let mut shared: Arc<[u8]> = repeat_n(0, length).collect();
-        let mut rest = Arc::make_mut(&mut shared);
-        for part in parts {
-            // The parts add up to `length`, so each finds its room.
-            let (room, after) = rest.split_at_mut(part.len());
-            room.copy_from_slice(part);
-            rest = after;
-        }
+        let mut room = [0; USUAL_LENGTH];
+        let shared: Arc<[u8]> = match room.get_mut(..length) {
+            Some(room) => {
+                fill(room, parts);
+                Arc::from(&*room)
+            }
+            None => Arc::from(parts.concat()),
+        };
         debug_assert!(shared.starts_with(&[SEPARATOR]));
         Self(shared)
+    }
+}
+
+/// Copies the parts one after the other; `room` is as long as all of them.
+fn fill<const N: usize>(mut room: &mut [u8], parts: [&[u8]; N]) {
+    for part in parts {
+        let (own, rest) = room.split_at_mut(part.len());
+        own.copy_from_slice(part);
+        room = rest;
     }
 }
 
