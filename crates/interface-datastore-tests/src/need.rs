@@ -1,10 +1,8 @@
 //! What a case needs of a store, and what is checked of a store that lacks it.
 
-use interface_datastore::{
-    Capabilities, Claim, ConditionScope, Durability, ErrorKind, Maintenance,
-};
+use interface_datastore::{Capabilities, Claim, ConditionScope, Durability, Maintenance};
 
-use crate::{Failure, Outcome, Subject, Verdict, refusals};
+use crate::{Outcome, Subject, Verdict, refusals};
 
 /// What a case needs of the store or of what its tests offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -150,17 +148,15 @@ impl Need {
             return Ok(Some(Verdict::NotProven(why.into())));
         }
         match self.claim(&subject.capabilities()) {
+            Claim::Varies if self == Self::Writable => Ok(Some(Verdict::NotProven(
+                "the store takes writes for some keys only".into(),
+            ))),
             Claim::Yes | Claim::Varies => Ok(None),
             // A store of several parts says of a part what it cannot say of them all.
             Claim::No if self.claimed_of_a_part(subject)? => Ok(Some(Verdict::NotProven(
                 "the store claims it for some keys only".into(),
             ))),
-            Claim::No => match refusals::check(self, subject).await {
-                Err(failure) if takes_no_writes_here(subject, &failure) => Ok(Some(
-                    Verdict::NotProven("the store takes no writes here".into()),
-                )),
-                settled => settled.map(Some),
-            },
+            Claim::No => refusals::check(self, subject).await.map(Some),
         }
     }
 
@@ -171,10 +167,4 @@ impl Need {
             .capabilities(&subject.key(refusals::NEW_KEY)?);
         Ok(self.claim(&capabilities) != Claim::No)
     }
-}
-
-/// Whether a store that takes writes for some keys only refused one that was to prepare the case.
-fn takes_no_writes_here(subject: &Subject, failure: &Failure) -> bool {
-    subject.capabilities().writable == Claim::Varies
-        && failure.error_kind() == Some(ErrorKind::ReadOnly)
 }
