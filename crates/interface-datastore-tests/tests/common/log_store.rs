@@ -173,10 +173,11 @@ impl Datastore for LogStore {
             let (ops, _) = batch.into_parts();
             match self.flaw {
                 Flaw::SplitBatches => {
-                    for op in &ops {
-                        self.append(std::slice::from_ref(op));
-                        std::thread::sleep(std::time::Duration::from_millis(5));
-                    }
+                    let (first, rest) = ops.split_at(1.min(ops.len()));
+                    self.append(first);
+                    // Long enough for a kill to fall in between, on a busy machine too.
+                    std::thread::sleep(std::time::Duration::from_millis(40));
+                    self.append(rest);
                 }
                 _ => self.append(&ops),
             }
