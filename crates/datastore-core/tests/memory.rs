@@ -379,6 +379,10 @@ fn closing_ends_watchers_and_walks() {
         );
         let error = store.query(Query::all()).try_next().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Closed);
+        for task in Maintenance::ALL {
+            let error = store.maintain(task).try_next().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Closed, "{task}");
+        }
         assert_eq!(
             store.put(&key("/a"), "1").await.unwrap_err().kind(),
             ErrorKind::Closed

@@ -238,15 +238,12 @@ impl Datastore for MemoryDatastore {
         scope: &Key,
         options: MaintainOptions,
     ) -> BoxStream<'static, Result<MaintenanceEvent>> {
-        if task != Maintenance::Gc {
-            return implement::refuse_stream(
-                Operation::Maintain,
-                Some(scope),
-                format!("maintenance of kind {task}"),
-            );
-        }
-        let collected = collect(self.0.clone(), scope.clone());
-        abortable_stream(options.abort, Operation::Maintain, collected)
+        let events = if task == Maintenance::Gc {
+            collect(self.0.clone(), scope.clone())
+        } else {
+            refuse_task(self.0.clone(), task, scope.clone())
+        };
+        abortable_stream(options.abort, Operation::Maintain, events)
     }
 
     fn close_opts(&self, options: CloseOptions) -> BoxFuture<'_, Result<()>> {
@@ -256,6 +253,19 @@ impl Datastore for MemoryDatastore {
             Ok(())
         })
     }
+}
+
+/// Refuses a task that memory does not need; an aborted signal and a closed store outrank that.
+fn refuse_task(
+    store: Arc<Shared>,
+    task: Maintenance,
+    scope: Key,
+) -> BoxStream<'static, Result<MaintenanceEvent>> {
+    Box::pin(stream::once(async move {
+        store.check_open(Operation::Maintain)?;
+        let what = format!("maintenance of kind {task}");
+        Err(Error::unsupported(Operation::Maintain, what).with_key(&scope))
+    }))
 }
 
 /// Removes the expired entries at or under `scope`, some at each step.

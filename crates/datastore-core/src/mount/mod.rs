@@ -14,7 +14,8 @@ use interface_datastore::{
     DiskUsageOptions, Durability, Entry, Error, ErrorKind, Finding, GetOptions, Key,
     MaintainOptions, Maintenance, MaintenanceEvent, Operation, PutOptions, Query, QueryOptions,
     Result, Severity, SyncOptions, ValueStream, WatchEvent, WatchOptions, WriteOptions, Written,
-    abortable_stream, check_aborted, implement::refuse_stream,
+    abortable_stream, check_aborted,
+    implement::{fail_stream, refuse_stream},
 };
 
 use crate::{
@@ -331,6 +332,9 @@ impl Datastore for MountDatastore {
         options: MaintainOptions,
     ) -> BoxStream<'static, Result<MaintenanceEvent>> {
         let operation = Operation::Maintain;
+        if let Err(aborted) = check_aborted(options.abort.as_ref(), operation, Some(scope)) {
+            return fail_stream(aborted);
+        }
         if !self.capabilities(scope).maintenance.claim(task).may() {
             let what = format!("maintenance of kind {task}, by any store mounted there");
             return refuse_stream(operation, Some(scope), what);

@@ -1,5 +1,6 @@
 //! The wrappers over the memory store, through their public faces.
 
+mod aborted;
 mod auto_batch;
 #[cfg(feature = "cache")]
 mod cache;
