@@ -6,7 +6,7 @@ use interface_datastore::{Datastore, Key, MaybeSend, MaybeSync};
 
 use crate::{
     pass_on::pass_on,
-    translate::{Mapping, Shape, Translated},
+    translate::{Below, Mapping, Shape, Translated},
 };
 
 /// A one-to-one way between the keys that callers use ("outer") and those of the inner store.
@@ -21,7 +21,8 @@ pub trait KeyTransform: MaybeSend + MaybeSync + 'static {
     fn invert(&self, inner: &Key) -> Option<Key>;
 
     /// The key below which all inner keys lie, if `convert` does no more than [`Key::child`] of it: then prefixes, ranges,
-    /// orders and limits of queries are served by the inner store instead of by looking at all of its keys.
+    /// orders and limits of queries are served by the inner store instead of by looking at all of its keys. It is asked
+    /// once, and if it tells a key, `convert` and `invert` are not asked at all.
     fn prefix(&self) -> Option<&Key> {
         None
     }
@@ -126,18 +127,19 @@ impl<C, I> fmt::Debug for FromFns<C, I> {
 /// # }).unwrap();
 /// ```
 #[derive(Clone)]
-pub struct KeyTransformDatastore(Translated<Checked>);
+pub struct KeyTransformDatastore(Translated<Transform>);
 
 impl KeyTransformDatastore {
     /// `inner` under transformed keys.
     pub fn new(inner: &(impl Datastore + ?Sized), transform: impl KeyTransform) -> Self {
-        Self(Translated::new(
-            inner.handle(),
-            Checked(Arc::new(transform)),
-        ))
+        let mapping = match transform.prefix() {
+            Some(prefix) => Transform::Prefix(Below(prefix.clone())),
+            None => Transform::Checked(Arc::new(transform)),
+        };
+        Self(Translated::new(inner.handle(), mapping))
     }
 
-    fn inner(&self) -> &Translated<Checked> {
+    fn inner(&self) -> &Translated<Transform> {
         &self.0
     }
 }
@@ -158,33 +160,48 @@ impl Datastore for KeyTransformDatastore {
     }
 }
 
-/// A transform of a caller, trusted only as far as it leads back.
 #[derive(Clone)]
-struct Checked(Arc<dyn KeyTransform>);
+enum Transform {
+    /// Adding a key in front always leads back, so nothing needs checking.
+    Prefix(Below),
+    /// Any other is trusted only as far as it leads back.
+    Checked(Arc<dyn KeyTransform>),
+}
 
-impl fmt::Debug for Checked {
+impl fmt::Debug for Transform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyTransform")
-            .field("prefix", &self.0.prefix())
-            .finish_non_exhaustive()
+        match self {
+            Self::Prefix(below) => below.fmt(f),
+            Self::Checked(_) => f.debug_struct("KeyTransform").finish_non_exhaustive(),
+        }
     }
 }
 
-impl Mapping for Checked {
+impl Mapping for Transform {
     fn inward(&self, outer: &Key) -> Option<Key> {
-        let inner = self.0.convert(outer)?;
-        (self.0.invert(&inner).as_ref() == Some(outer)).then_some(inner)
+        match self {
+            Self::Prefix(below) => below.inward(outer),
+            Self::Checked(transform) => {
+                let inner = transform.convert(outer)?;
+                (transform.invert(&inner).as_ref() == Some(outer)).then_some(inner)
+            }
+        }
     }
 
     fn outward(&self, inner: &Key) -> Option<Key> {
-        let outer = self.0.invert(inner)?;
-        (self.0.convert(&outer).as_ref() == Some(inner)).then_some(outer)
+        match self {
+            Self::Prefix(below) => below.outward(inner),
+            Self::Checked(transform) => {
+                let outer = transform.invert(inner)?;
+                (transform.convert(&outer).as_ref() == Some(inner)).then_some(outer)
+            }
+        }
     }
 
     fn shape(&self) -> Shape<'_> {
-        match self.0.prefix() {
-            Some(prefix) => Shape::Adds(prefix),
-            None => Shape::Opaque,
+        match self {
+            Self::Prefix(below) => below.shape(),
+            Self::Checked(_) => Shape::Opaque,
         }
     }
 

@@ -4,7 +4,7 @@ use interface_datastore::{Datastore, Key};
 
 use crate::{
     pass_on::pass_on,
-    translate::{Mapping, Shape, Translated},
+    translate::{Below, Translated},
 };
 
 /// The entries of a store at or under a key, as a store of their own: `/a` here is `/ns/a` there.
@@ -47,27 +47,5 @@ impl Datastore for NamespaceDatastore {
     pass_on! {
         handle capabilities put_opts get_opts delete_opts query_opts put_stream_opts get_stream_opts put_many_opts
         get_many_opts delete_many_opts write_opts watch_opts sync_opts disk_usage_opts maintain_opts close_opts
-    }
-}
-
-/// Inner keys are outer keys below this one.
-#[derive(Debug)]
-struct Below(Key);
-
-impl Mapping for Below {
-    fn inward(&self, outer: &Key) -> Option<Key> {
-        Some(self.0.child(outer))
-    }
-
-    fn outward(&self, inner: &Key) -> Option<Key> {
-        inner.strip_namespace(&self.0)
-    }
-
-    fn shape(&self) -> Shape<'_> {
-        Shape::Adds(&self.0)
-    }
-
-    fn complaint(&self) -> &'static str {
-        "the key has no place in the namespace"
     }
 }

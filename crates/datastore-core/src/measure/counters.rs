@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -33,15 +33,14 @@ const OPERATIONS: [Operation; 11] = [
 
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    operations: [OperationCounters; OPERATIONS.len()],
+    operations: [Arc<OperationCounters>; OPERATIONS.len()],
     /// Never touched: stands in for an operation that is not in the list.
-    other: OperationCounters,
+    other: Arc<OperationCounters>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct OperationCounters {
     calls: AtomicU64,
-    succeeded: AtomicU64,
     not_found: AtomicU64,
     dropped: AtomicU64,
     pub(super) items: AtomicU64,
@@ -49,6 +48,7 @@ pub(super) struct OperationCounters {
     pub(super) bytes_out: AtomicU64,
     total_nanos: AtomicU64,
     slowest_nanos: AtomicU64,
+    /// Together the calls that ended. Those that succeeded are what is left of them, and need no counter of their own.
     latency: [AtomicU64; CLASSES],
     /// Errors other than "not found", which is an answer and as frequent as one. By the kind's text, as kinds have no
     /// order.
@@ -63,7 +63,7 @@ pub(super) enum End<'a> {
 }
 
 impl Counters {
-    pub(super) fn of(&self, operation: Operation) -> &OperationCounters {
+    pub(super) fn of(&self, operation: Operation) -> &Arc<OperationCounters> {
         OPERATIONS
             .iter()
             .position(|known| *known == operation)
@@ -88,9 +88,7 @@ impl OperationCounters {
 
     pub(super) fn ended(&self, end: &End<'_>, took: Duration) {
         match end {
-            End::Succeeded => {
-                self.succeeded.fetch_add(1, Ordering::Relaxed);
-            }
+            End::Succeeded => {}
             End::Dropped => {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
             }
@@ -107,7 +105,10 @@ impl OperationCounters {
         }
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.total_nanos.fetch_add(nanos, Ordering::Relaxed);
-        self.slowest_nanos.fetch_max(nanos, Ordering::Relaxed);
+        // Most calls are not the slowest, and a look costs less than a write.
+        if nanos > self.slowest_nanos.load(Ordering::Relaxed) {
+            self.slowest_nanos.fetch_max(nanos, Ordering::Relaxed);
+        }
         if let Some(class) = self.latency.get(latency_class(nanos)) {
             class.fetch_add(1, Ordering::Relaxed);
         }
@@ -115,10 +116,10 @@ impl OperationCounters {
 
     fn snapshot(&self, operation: Operation) -> OperationStats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        OperationStats {
+        let mut stats = OperationStats {
             operation,
             calls: read(&self.calls),
-            succeeded: read(&self.succeeded),
+            succeeded: 0,
             not_found: read(&self.not_found),
             dropped: read(&self.dropped),
             errors: lock(&self.errors).values().copied().collect(),
@@ -128,7 +129,11 @@ impl OperationCounters {
             total: Duration::from_nanos(read(&self.total_nanos)),
             slowest: Duration::from_nanos(read(&self.slowest_nanos)),
             latency: self.latency.iter().map(read).collect(),
-        }
+        };
+        let ended: u64 = stats.latency.iter().sum();
+        let otherwise = stats.not_found + stats.dropped + stats.failed();
+        stats.succeeded = ended.saturating_sub(otherwise);
+        stats
     }
 }
 

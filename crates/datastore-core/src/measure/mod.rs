@@ -4,6 +4,7 @@ mod counters;
 
 use std::{
     future::Future,
+    ops::Deref,
     pin::Pin,
     sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
@@ -71,7 +72,12 @@ impl MeasureDatastore {
             .find(|stats| stats.operation == operation)
     }
 
-    fn begin(&self, operation: Operation, key: Option<&Key>) -> Running {
+    fn begin<C: Deref<Target = OperationCounters>>(
+        &self,
+        counters: C,
+        operation: Operation,
+        key: Option<&Key>,
+    ) -> Running<C> {
         let span = tracing::debug_span!(
             target: "datastore",
             "call",
@@ -79,10 +85,9 @@ impl MeasureDatastore {
             operation = operation.as_str(),
             key = key.map(tracing::field::display),
         );
-        self.counters.of(operation).began();
+        counters.began();
         Running {
-            counters: self.counters.clone(),
-            operation,
+            counters,
             span,
             since: Instant::now(),
             ended: false,
@@ -97,11 +102,13 @@ impl MeasureDatastore {
         note: impl FnOnce(&T, &OperationCounters),
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let mut running = self.begin(operation, key);
+        // Borrowed: a call ends before its store does.
+        let counters = &**self.counters.of(operation);
+        let mut running = self.begin(counters, operation, key);
         let outcome = work.instrument(running.span.clone()).await;
         match &outcome {
             Ok(value) => {
-                note(value, running.counters());
+                note(value, counters);
                 running.end(&End::Succeeded);
             }
             Err(error) => running.end(&End::Failed(error)),
@@ -116,7 +123,7 @@ impl MeasureDatastore {
         note: fn(&T, &OperationCounters),
         stream: BoxStream<'static, Result<T>>,
     ) -> BoxStream<'static, Result<T>> {
-        let running = self.begin(operation, key);
+        let running = self.begin(self.counters.of(operation).clone(), operation, key);
         Box::pin(MeasuredStream {
             running,
             stream,
@@ -126,25 +133,20 @@ impl MeasureDatastore {
 }
 
 /// A call that has begun; dropped without an end it counts as dropped.
-struct Running {
-    counters: Arc<Counters>,
-    operation: Operation,
+struct Running<C: Deref<Target = OperationCounters>> {
+    counters: C,
     span: Span,
     since: Instant,
     ended: bool,
 }
 
-impl Running {
-    fn counters(&self) -> &OperationCounters {
-        self.counters.of(self.operation)
-    }
-
+impl<C: Deref<Target = OperationCounters>> Running<C> {
     fn end(&mut self, end: &End<'_>) {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
         let took = self.since.elapsed();
-        self.counters().ended(end, took);
+        self.counters.ended(end, took);
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.span.in_scope(|| match end {
             End::Succeeded => tracing::trace!(target: "datastore", micros, "done"),
@@ -159,14 +161,14 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl<C: Deref<Target = OperationCounters>> Drop for Running<C> {
     fn drop(&mut self) {
         self.end(&End::Dropped);
     }
 }
 
 struct MeasuredStream<T> {
-    running: Running,
+    running: Running<Arc<OperationCounters>>,
     stream: BoxStream<'static, Result<T>>,
     note: fn(&T, &OperationCounters),
 }
@@ -185,8 +187,9 @@ impl<T> Stream for MeasuredStream<T> {
             Poll::Ready(None) => this.running.end(&End::Succeeded),
             Poll::Ready(Some(Err(error))) => this.running.end(&End::Failed(error)),
             Poll::Ready(Some(Ok(item))) => {
-                add(&this.running.counters().items, 1);
-                (this.note)(item, this.running.counters());
+                let counters = &this.running.counters;
+                add(&counters.items, 1);
+                (this.note)(item, counters);
             }
         }
         polled
@@ -211,11 +214,11 @@ fn note_piece(piece: &Bytes, counters: &OperationCounters) {
 
 /// Counts the bytes that pass on their way into the store.
 fn counting<T: 'static>(
-    counters: Arc<Counters>,
+    counters: Arc<OperationCounters>,
     source: BoxStream<'static, Result<T>>,
     len: fn(&T) -> usize,
 ) -> BoxStream<'static, Result<T>> {
-    let count = move |item: &T| add(&counters.of(Operation::Put).bytes_in, len(item) as u64);
+    let count = move |item: &T| add(&counters.bytes_in, len(item) as u64);
     Box::pin(source.inspect_ok(count))
 }
 
@@ -270,7 +273,8 @@ impl Datastore for MeasureDatastore {
         body: BoxStream<'static, Result<Bytes>>,
         options: PutOptions,
     ) -> BoxFuture<'a, Result<Written>> {
-        let body = counting(self.counters.clone(), body, Bytes::len);
+        let counters = self.counters.of(Operation::Put).clone();
+        let body = counting(counters, body, Bytes::len);
         let work = self.inner.put_stream_opts(key, body, options);
         Box::pin(self.call(Operation::Put, Some(key), note_nothing, work))
     }
@@ -281,7 +285,8 @@ impl Datastore for MeasureDatastore {
         options: GetOptions,
     ) -> BoxFuture<'a, Result<ValueStream>> {
         Box::pin(async move {
-            let mut running = self.begin(Operation::Get, Some(key));
+            let counters = self.counters.of(Operation::Get).clone();
+            let mut running = self.begin(counters, Operation::Get, Some(key));
             let span = running.span.clone();
             let opened = self.inner.get_stream_opts(key, options).instrument(span);
             match opened.await {
@@ -306,7 +311,8 @@ impl Datastore for MeasureDatastore {
         source: BoxStream<'static, Result<(Key, Bytes)>>,
         options: PutManyOptions,
     ) -> BoxStream<'static, Result<Key>> {
-        let source = counting(self.counters.clone(), source, |(_, value)| value.len());
+        let counters = self.counters.of(Operation::Put).clone();
+        let source = counting(counters, source, |(_, value)| value.len());
         let stream = self.inner.put_many_opts(source, options);
         self.stream(Operation::Put, None, note_nothing, stream)
     }

@@ -1,5 +1,6 @@
 //! A store whose keys are those of another store, translated: what key transform, namespace and sharding share.
 
+mod below;
 mod errors;
 mod plan;
 mod scope;
@@ -23,6 +24,7 @@ use interface_datastore::{
     query::evaluate,
 };
 
+pub(crate) use self::below::Below;
 use self::{errors::Passing, scope::Scope};
 
 /// A one-to-one way between the keys that callers use ("outer") and those of the store below ("inner").
