@@ -1,6 +1,6 @@
 //! Stores that the harness is tested on.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+#![allow(unreachable_pub, reason = "nobody uses this crate")]
 
 pub mod broken;
 pub mod disk_store;

@@ -1,10 +1,8 @@
 //! The kill harness passes a store that keeps its word, and finds those that do not.
 
-mod common;
-
 use std::path::PathBuf;
 
-use common::log_store::{Flaw, LogStore};
+use crate::common::log_store::{Flaw, LogStore};
 use interface_datastore_tests::{block_on, crash_conformance, survives_kills};
 
 crash_conformance!(log_store, |folder: PathBuf| async move {
@@ -14,7 +12,7 @@ crash_conformance!(log_store, |folder: PathBuf| async move {
 /// Runs the harness under the name of the test that calls this, and gives its complaint.
 #[track_caller]
 fn complaint(test: &str, flaw: Flaw) -> String {
-    let test = format!("kill::{test}");
+    let test = format!("suite::kill::{test}");
     let open = move |folder: PathBuf| async move { LogStore::open(&folder, flaw).await };
     survives_kills(&test, open, block_on)
         .unwrap_err()

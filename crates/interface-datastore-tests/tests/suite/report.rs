@@ -1,8 +1,6 @@
 //! The report tells each claim with what was found of it.
 
-mod common;
-
-use common::{
+use crate::common::{
     broken::{Broken, Flaw},
     disk_store::{DiskFlaw, DiskStore},
 };

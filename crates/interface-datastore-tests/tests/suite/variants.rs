@@ -1,7 +1,5 @@
 //! Stores that do less, take fewer keys, or want a runtime pass too: what they lack they refuse.
 
-mod common;
-
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},

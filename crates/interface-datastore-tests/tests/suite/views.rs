@@ -1,10 +1,8 @@
 //! The rules of views pass wrappers that keep them and find those that do not.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::wrappers::{Namespaced, ReadOnly};
+use crate::common::wrappers::{Namespaced, ReadOnly};
 use interface_datastore::{Datastore, Key};
 use interface_datastore_tests::{
     ReferenceDatastore, block_on, check_read_only, check_view, conformance, namespace_conformance,

@@ -1,10 +1,8 @@
 //! Every case can fail: for each there is a store with one fault that it finds.
 
-mod common;
-
 use std::{collections::HashSet, sync::Arc};
 
-use common::{
+use crate::common::{
     broken::{Broken, Flaw},
     disk_store::{DiskFlaw, DiskStore},
 };

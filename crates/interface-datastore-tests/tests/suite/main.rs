@@ -1,0 +1,9 @@
+//! The harness tested on stores that keep the rules and on stores that break them.
+
+mod common;
+mod kill;
+mod reference;
+mod report;
+mod self_test;
+mod variants;
+mod views;
