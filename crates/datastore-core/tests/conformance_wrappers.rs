@@ -1,4 +1,4 @@
-//! The public harness over each wrapper of the memory store, and over pairs of them.
+//! The public harness over each wrapper of the memory store, in its variants. Pairs of wrappers are in `pairs`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -57,12 +57,6 @@ conformance!(tiered_around, || async {
         .with_write_policy(WritePolicy::Around)
 });
 conformance!(verify, || async { verified(&memory()) });
-conformance!(verify_over_retry, || async {
-    verified(&retried(&memory()))
-});
-conformance!(auto_batch_over_tiered, || async {
-    AutoBatchDatastore::new(&tiered())
-});
 
 #[cfg(feature = "cache")]
 mod cached {
@@ -77,18 +71,6 @@ mod cached {
     conformance!(absence, || async {
         CacheDatastore::new(&memory(), 1 << 20).with_absence(true)
     });
-    conformance!(over_auto_batch, || async {
-        CacheDatastore::new(&AutoBatchDatastore::new(&memory()), 1 << 20)
-    });
-    conformance!(under_auto_batch, || async {
-        AutoBatchDatastore::new(&CacheDatastore::new(&memory(), 1 << 20))
-    });
-    conformance!(measured, || async {
-        MeasureDatastore::new(&CacheDatastore::new(&memory(), 1 << 20), "test")
-    });
-    conformance!(read_only, || async {
-        ReadOnlyDatastore::new(&CacheDatastore::new(&memory(), 1 << 20))
-    });
 }
 
 #[cfg(feature = "encrypt")]
@@ -102,19 +84,4 @@ mod encrypted {
     }
 
     conformance!(plain, || async { encrypted(&memory()) });
-    conformance!(over_tiered, || async { encrypted(&tiered()) });
-    conformance!(over_auto_batch, || async {
-        encrypted(&AutoBatchDatastore::new(&memory()))
-    });
-    conformance!(as_a_tier, || async {
-        TieredDatastore::new([memory().handle(), encrypted(&memory()).handle()])
-            .expect("there are tiers")
-    });
-    #[cfg(feature = "cache")]
-    conformance!(under_a_cache, || async {
-        datastore_core::CacheDatastore::new(&encrypted(&memory()), 1 << 20)
-    });
-    conformance!(verified_inside, || async {
-        encrypted(&verified(&memory()))
-    });
 }
