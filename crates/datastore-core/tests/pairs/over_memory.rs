@@ -42,7 +42,7 @@ fn failure(
 /// All cases in a full run, else a tenth: another one for each `number`.
 pub(crate) fn a_tenth(number: usize) -> impl Fn(usize) -> bool {
     let full = std::env::var("RS_STORES_RUNS").is_ok_and(|runs| runs == "full");
-    move |index| full || (index + number * 7) % 10 == 0
+    move |index| full || (index + number * 7).is_multiple_of(10)
 }
 
 fn check((outer_name, outer): Wrapper) {
