@@ -12,4 +12,5 @@ mod read_only;
 mod retry;
 mod support;
 mod tiered;
+mod traced;
 mod verify;
