@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use crate::error::{Action, FileError, Result};
-use crate::fs::{Links, SyncWhat, Wait};
+use crate::fs::{Dir, Links, SyncWhat, Wait};
 use crate::tree::{Tree, absent_is_none, lock};
 use crate::walk::Step;
 
@@ -239,22 +239,34 @@ impl Tree {
     /// Makes the names in a folder durable, and the folder's own and those above; a folder that is gone by now makes no
     /// difference, as its removal is a change of the one above.
     pub(crate) fn sync_folder(&self, folder: &Path) -> Result<()> {
-        let sync = |path: &Path| {
-            let fs = &self.inner.fs;
-            let opened = if path.as_os_str().is_empty() {
-                Ok(self.inner.root.clone())
-            } else {
-                fs.open_dir(&self.inner.root, path, Links::Refuse)
-            };
-            let synced = opened.and_then(|dir| fs.sync_dir(&dir));
-            absent_is_none(synced.map_err(|error| self.failed(Action::SyncFolder, path, error)))
-                .map(|_| ())
+        self.sync_reopened(folder)?;
+        self.sync_names_above(folder)
+    }
+
+    /// The same for a folder that is open.
+    pub(crate) fn sync_open_folder(&self, folder: &Path, dir: &Dir) -> Result<()> {
+        let synced = self.inner.fs.sync_dir(dir);
+        synced.map_err(|error| self.failed(Action::SyncFolder, folder, error))?;
+        self.sync_names_above(folder)
+    }
+
+    fn sync_reopened(&self, folder: &Path) -> Result<()> {
+        let fs = &self.inner.fs;
+        let opened = if folder.as_os_str().is_empty() {
+            Ok(self.inner.root.clone())
+        } else {
+            fs.open_dir(&self.inner.root, folder, Links::Refuse)
         };
-        sync(folder)?;
+        let synced = opened.and_then(|dir| fs.sync_dir(&dir));
+        absent_is_none(synced.map_err(|error| self.failed(Action::SyncFolder, folder, error)))
+            .map(|_| ())
+    }
+
+    fn sync_names_above(&self, folder: &Path) -> Result<()> {
         let mut child = folder;
         while let Some(parent) = child.parent() {
             if !self.inner.durable.knows(child) {
-                sync(parent)?;
+                self.sync_reopened(parent)?;
                 self.inner.durable.learn(child);
             }
             child = parent;

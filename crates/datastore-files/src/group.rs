@@ -1,10 +1,10 @@
-//! Group commit: what is ready while a group is being worked on makes up the next one.
+//! Group commit: what comes while a group is being worked on makes up the next one.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -14,16 +14,18 @@ use crate::tree::lock;
 
 /// How many jobs make up a group at most.
 const MAX_GROUP: usize = 256;
-/// How long a group waits at most for jobs that are nearly ready.
+/// How long a group waits at most for the jobs of those who were in the last one.
 const MAX_WAIT: Duration = Duration::from_millis(2);
+/// The wait is at most this part of the time that the last group took, so that it costs little where nobody comes.
+const WAIT_PART: u32 = 4;
 
 type Work<J, R> = dyn Fn(Vec<J>) -> Vec<R> + Send + Sync;
 
 /// Gathers jobs of concurrent callers so that they share what is dear, such as syncing a folder.
 ///
-/// Each caller prepares its job by itself, side by side with others. Whoever is ready first works, for all that are ready
-/// by then; for others that are preparing it waits a little while, so that groups do not fall apart. Clones share one
-/// queue.
+/// Whoever comes while nobody works takes the turn, and works for all that have come by then. The turn waits a little
+/// while for as many as the last group had: callers that write one thing after another come back together, and groups
+/// do not fall apart. Clones share one queue.
 pub struct GroupCommit<J, R> {
     shared: Arc<Shared<J, R>>,
 }
@@ -38,15 +40,22 @@ impl<J, R> Clone for GroupCommit<J, R> {
 
 struct Shared<J, R> {
     queue: Mutex<Queue<J, R>>,
-    ready: Condvar,
+    /// Told when a group is as large as the last one.
+    enough: Condvar,
     work: Box<Work<J, R>>,
 }
 
 struct Queue<J, R> {
     waiting: VecDeque<(J, oneshot::Sender<R>)>,
-    /// How many are preparing a job for which others may wait.
-    preparing: usize,
     working: bool,
+    last: LastGroup,
+}
+
+/// What the next group goes by.
+#[derive(Clone, Copy, Default)]
+struct LastGroup {
+    size: usize,
+    took: Duration,
 }
 
 impl<J, R> fmt::Debug for GroupCommit<J, R> {
@@ -55,91 +64,75 @@ impl<J, R> fmt::Debug for GroupCommit<J, R> {
     }
 }
 
-/// Whether others may wait for a job that is being prepared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Company {
-    /// It will be ready soon.
-    Welcome,
-    /// It may take long.
-    Declined,
-}
-
 impl<J: Send + 'static, R: Send + 'static> GroupCommit<J, R> {
     /// Groups that are worked on by `work`, which blocks and gives an outcome for each job, in order.
     pub fn new(work: impl Fn(Vec<J>) -> Vec<R> + Send + Sync + 'static) -> Self {
         let queue = Queue {
             waiting: VecDeque::new(),
-            preparing: 0,
             working: false,
+            last: LastGroup::default(),
         };
         Self {
             shared: Arc::new(Shared {
                 queue: Mutex::new(queue),
-                ready: Condvar::new(),
+                enough: Condvar::new(),
                 work: Box::new(work),
             }),
         }
     }
 
-    /// Prepares a job and has it done together with others, in one hop. Once this was polled the job is done even if the
-    /// future is dropped.
+    /// Has a job done together with others, in one hop for all. Once this was polled the job is done even if the future
+    /// is dropped.
     ///
     /// # Errors
     ///
-    /// That of `prepare`, inside; outside [`Reason::Interrupted`](crate::Reason::Interrupted), naming `path`, if the
-    /// runtime is shutting down.
-    pub async fn submit<E: Send + 'static>(
-        &self,
-        blocking: Blocking,
-        path: &Path,
-        company: Company,
-        prepare: impl FnOnce() -> Result<J, E> + Send + 'static,
-    ) -> Result<Result<R, E>> {
-        let shared = Arc::clone(&self.shared);
-        let step = move || {
-            let preparing = Preparing::new(&shared, company);
-            let job = prepare();
-            let queued = job.map(|job| shared.enqueue(job));
-            drop(preparing);
-            queued.map(|(outcome, lead)| {
-                if lead {
-                    Turn(&shared).work();
-                }
-                outcome
-            })
-        };
-        match blocking.run(path, step).await? {
-            Ok(outcome) => {
-                let outcome = outcome.await;
-                outcome.map(Ok).map_err(|_| FileError::interrupted(path))
+    /// [`Reason::Interrupted`](crate::Reason::Interrupted), naming `path`, if the runtime is shutting down.
+    pub async fn submit(&self, blocking: Blocking, path: &Path, job: J) -> Result<R> {
+        let (outcome, turn) = self.shared.enqueue(job);
+        if let Some(turn) = turn {
+            if blocking.hops() {
+                drop(tokio::task::spawn_blocking(|| turn.work()));
+            } else {
+                turn.work();
             }
-            Err(error) => Ok(Err(error)),
         }
+        outcome.await.map_err(|_| FileError::interrupted(path))
     }
 }
 
 impl<J, R> Shared<J, R> {
-    /// Queues a job; true if the caller has to work.
-    fn enqueue(&self, job: J) -> (oneshot::Receiver<R>, bool) {
+    /// Queues a job; gives the turn if nobody has it.
+    fn enqueue(self: &Arc<Self>, job: J) -> (oneshot::Receiver<R>, Option<Turn<J, R>>) {
         let (sender, receiver) = oneshot::channel();
         let mut queue = lock(&self.queue);
         queue.waiting.push_back((job, sender));
-        let lead = !std::mem::replace(&mut queue.working, true);
-        (receiver, lead)
+        let taken = std::mem::replace(&mut queue.working, true);
+        if taken && !queue.is_small() {
+            self.enough.notify_one();
+        }
+        drop(queue);
+        (
+            receiver,
+            (!taken).then(|| Turn {
+                shared: Arc::clone(self),
+                over: false,
+            }),
+        )
     }
 
     /// The next group; none if nothing waits, and then the turn is over.
     fn next_group(&self) -> Vec<(J, oneshot::Sender<R>)> {
         let mut queue = lock(&self.queue);
         if !queue.waiting.is_empty() {
+            let wait = MAX_WAIT.min(queue.last.took / WAIT_PART);
             let waited = self
-                .ready
-                .wait_timeout_while(queue, MAX_WAIT, |queue| queue.is_small());
+                .enough
+                .wait_timeout_while(queue, wait, |queue| queue.is_small());
             queue = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let size = queue.waiting.len().min(MAX_GROUP);
         if size == 0 {
-            // From here on the next caller leads.
+            // From here on the next caller has the turn.
             queue.working = false;
         }
         queue.waiting.drain(..size).collect()
@@ -147,52 +140,33 @@ impl<J, R> Shared<J, R> {
 }
 
 impl<J, R> Queue<J, R> {
-    /// Whether it is better to wait: while one half of the callers has its jobs done, the other half prepares.
     fn is_small(&self) -> bool {
-        self.preparing > self.waiting.len() && self.waiting.len() < MAX_GROUP
+        self.waiting.len() < self.last.size.min(MAX_GROUP)
     }
 }
 
-/// Counts one who prepares.
-struct Preparing<'a, J, R> {
-    shared: &'a Shared<J, R>,
-    company: Company,
+/// The right to work. If the work panics, or there is no thread for it any more, what waits is let go.
+struct Turn<J, R> {
+    shared: Arc<Shared<J, R>>,
+    /// Given back in order.
+    over: bool,
 }
 
-impl<'a, J, R> Preparing<'a, J, R> {
-    fn new(shared: &'a Shared<J, R>, company: Company) -> Self {
-        if company == Company::Welcome {
-            lock(&shared.queue).preparing += 1;
-        }
-        Self { shared, company }
-    }
-}
-
-impl<J, R> Drop for Preparing<'_, J, R> {
-    fn drop(&mut self) {
-        if self.company == Company::Welcome {
-            let mut queue = lock(&self.shared.queue);
-            queue.preparing -= 1;
-            if !queue.is_small() {
-                self.shared.ready.notify_all();
-            }
-        }
-    }
-}
-
-/// The right to work. If the work panics, what waits is let go.
-struct Turn<'a, J, R>(&'a Shared<J, R>);
-
-impl<J, R> Turn<'_, J, R> {
-    fn work(self) {
+impl<J, R> Turn<J, R> {
+    fn work(mut self) {
         loop {
-            let group = self.0.next_group();
+            let group = self.shared.next_group();
             if group.is_empty() {
-                std::mem::forget(self);
+                self.over = true;
                 return;
             }
             let (jobs, senders): (Vec<J>, Vec<_>) = group.into_iter().unzip();
-            let outcomes = (self.0.work)(jobs);
+            let started = Instant::now();
+            let outcomes = (self.shared.work)(jobs);
+            lock(&self.shared.queue).last = LastGroup {
+                size: senders.len(),
+                took: started.elapsed(),
+            };
             for (sender, outcome) in senders.into_iter().zip(outcomes) {
                 // Nobody may be waiting any more.
                 let _ = sender.send(outcome);
@@ -201,10 +175,16 @@ impl<J, R> Turn<'_, J, R> {
     }
 }
 
-impl<J, R> Drop for Turn<'_, J, R> {
+impl<J, R> Drop for Turn<J, R> {
     fn drop(&mut self) {
-        let mut queue = lock(&self.0.queue);
+        if self.over {
+            return;
+        }
+        let mut queue = lock(&self.shared.queue);
         queue.working = false;
-        queue.waiting.clear();
+        let abandoned = std::mem::take(&mut queue.waiting);
+        // Dropping a job may run code of others.
+        drop(queue);
+        drop(abandoned);
     }
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod beside;
 mod durable;
 mod error;
 mod fs;
@@ -17,13 +18,14 @@ mod temp;
 mod tree;
 mod walk;
 
+pub use beside::side_by_side;
 pub use error::{Action, FileError, Reason, Result};
 pub use fs::{
     Dir, DirEntry, Entries, File, Fs, Instant, Kind, Links, LockMode, Metadata, Replace, SyncWhat,
     Wait, is_link, link_error,
 };
 pub use gate::{Gates, Pass};
-pub use group::{Company, GroupCommit};
+pub use group::GroupCommit;
 pub use hop::Blocking;
 pub use lock::TreeLock;
 pub use publish::{Change, Changed, Contents, Safety};

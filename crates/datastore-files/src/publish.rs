@@ -1,23 +1,25 @@
 //! Changing files: written aside, synced if asked, moved to their place.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use bytes::Bytes;
 
+use crate::beside::side_by_side;
 use crate::error::{Action, FileError, Reason, Result};
 use crate::fs::{Dir, Metadata, Replace};
 use crate::temp::TempFile;
-use crate::tree::{FOLDER_RETRIES, Tree, absent_is_none, lock};
+use crate::tree::{FOLDER_RETRIES, Tree, absent_is_none};
 
 /// How many files are synced as a group, all of them open meanwhile.
 const SYNC_GROUP: usize = 128;
-/// A group gets one more thread to sync for so many files, up to a limit.
-const FILES_PER_SYNC_THREAD: usize = 8;
-const MAX_SYNC_THREADS: usize = 16;
+/// How many threads help to sync the files of a group, and then its folders. Syncs that wait together share one commit of the
+/// file system's journal; one that comes later waits for another.
+const SYNC_HELPERS: usize = 15;
+/// How many folders are kept open while changes are applied.
+const MAX_FOLDERS: usize = 64;
 
 /// A change of one file. The path is relative to the root.
 #[derive(Debug)]
@@ -116,16 +118,14 @@ impl Tree {
         outcomes
     }
 
-    /// Writes bytes to a temporary file and makes them durable: what concurrent writers can do side by side before they
-    /// share the rest. The result goes to [`apply`](Self::apply).
+    /// Writes bytes to a temporary file and sends them on their way to the disk: what several can do side by side before
+    /// they share the rest. The result goes to [`apply`](Self::apply).
     ///
     /// # Errors
     ///
-    /// What writing and syncing meet.
+    /// What writing meets.
     pub fn prepare(&self, bytes: &[u8]) -> Result<TempFile> {
-        let mut temp = self.fill(bytes)?;
-        temp.sync()?;
-        Ok(temp)
+        self.fill(bytes)?.sealed(true)
     }
 
     fn apply_now(&self, change: Change, scratch: &mut Scratch) -> Result<Changed> {
@@ -173,9 +173,13 @@ impl Tree {
             touched.push(path);
             outcomes.push(outcome);
         }
-        self.prune(scratch.emptied);
+        for folder in &scratch.emptied {
+            scratch.folders.forget(folder);
+        }
+        self.prune(std::mem::take(&mut scratch.emptied));
         if safety == Safety::Power {
-            self.sync_names(&touched, outcomes.get_mut(first..).unwrap_or_default());
+            let outcomes = outcomes.get_mut(first..).unwrap_or_default();
+            self.sync_names(&touched, outcomes, scratch);
         }
     }
 
@@ -204,22 +208,35 @@ impl Tree {
                 },
             });
         }
-        sync_side_by_side(&mut ready);
-        ready
+        sync_files(ready)
     }
 
     /// Syncs the folders of changes that took effect, each once. A failure fails all changes of that folder.
-    fn sync_names(&self, touched: &[PathBuf], outcomes: &mut [Result<Changed>]) {
+    fn sync_names(&self, touched: &[PathBuf], outcomes: &mut [Result<Changed>], scratch: Scratch) {
         let folder_of = |path: &PathBuf| path.parent().unwrap_or(Path::new("")).to_owned();
         let changed = touched
             .iter()
             .zip(outcomes.iter())
             .filter(|(_, outcome)| outcome.is_ok());
         let folders: HashSet<PathBuf> = changed.map(|(path, _)| folder_of(path)).collect();
-        for folder in folders {
-            let Err(error) = self.sync_nearest(&folder) else {
-                continue;
+        let open = scratch.folders.0;
+        let folders: Vec<(PathBuf, Option<Dir>)> = folders
+            .into_iter()
+            .map(|folder| {
+                let dir = open.get(&folder).cloned();
+                (folder, dir)
+            })
+            .collect();
+        let tree = self.clone();
+        let synced = side_by_side(folders, SYNC_HELPERS, move |(folder, dir)| {
+            let synced = match dir {
+                Some(dir) => tree.sync_open_folder(&folder, &dir),
+                None => tree.sync_nearest(&folder),
             };
+            (folder, synced)
+        });
+        for (folder, synced) in synced {
+            let Err(error) = synced else { continue };
             for (path, outcome) in touched.iter().zip(outcomes.iter_mut()) {
                 if outcome.is_ok() && folder_of(path) == folder {
                     *outcome = Err(self.name_sync_failed(path, &error));
@@ -262,13 +279,13 @@ impl Tree {
         let (folder, name) = split(self, path)?;
         let mut retries = FOLDER_RETRIES;
         loop {
-            let dir = scratch.last.get(self, folder, true)?;
+            let dir = scratch.folders.get(self, folder, true)?;
             match temp.publish(&dir, name, target.replace) {
                 Ok(()) => break,
                 // Somebody removed the folder as empty between our opening it and the rename.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && retries > 0 => {
                     retries -= 1;
-                    scratch.last.0 = None;
+                    scratch.folders.forget(folder);
                 }
                 Err(error) => return Err(self.failed(Action::Rename, path, error)),
             }
@@ -299,16 +316,21 @@ impl Tree {
 
     fn remove(&self, path: &Path, scratch: &mut Scratch) -> Result<Changed> {
         let (folder, name) = split(self, path)?;
-        let Some(dir) = absent_is_none(scratch.last.get(self, folder, false))? else {
+        let known = scratch.folders.has(folder);
+        let Some(dir) = absent_is_none(scratch.folders.get(self, folder, false))? else {
             return Ok(Changed::WasAbsent);
         };
         if let Err(error) = self.inner.fs.remove_file(&dir, name) {
             let error = self.failed(Action::Remove, path, error);
             return match error.reason() {
                 Reason::NotFound => {
-                    // Perhaps because the folder itself is gone.
-                    scratch.last.0 = None;
-                    Ok(Changed::WasAbsent)
+                    // Perhaps because the folder was removed, and made again, since it was opened.
+                    scratch.folders.forget(folder);
+                    if known {
+                        self.remove(path, scratch)
+                    } else {
+                        Ok(Changed::WasAbsent)
+                    }
                 }
                 Reason::IsAFolder => Ok(Changed::WasAbsent),
                 _ => Err(error),
@@ -336,60 +358,52 @@ enum Ready {
     Failed(PathBuf, FileError),
 }
 
-/// Syncs files on several threads: the system merges what they wait for.
-fn sync_side_by_side(ready: &mut [Ready]) {
-    let helpers = (ready.len() / FILES_PER_SYNC_THREAD).min(MAX_SYNC_THREADS - 1);
-    let queue = Mutex::new(ready.iter_mut());
-    let work = || loop {
-        let next = lock(&queue).next();
-        match next {
-            Some(step) => sync_one(step),
-            None => return,
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..helpers {
-            // Where the system gives no more threads, those that there are do all of it.
-            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
-        }
-        work();
-    });
-}
-
-fn sync_one(step: &mut Ready) {
-    if let Ready::Write(target, temp) = step {
-        if let Err(error) = temp.sync() {
-            *step = Ready::Failed(std::mem::take(&mut target.path), error);
-        }
-    }
+/// Syncs files side by side.
+fn sync_files(ready: Vec<Ready>) -> Vec<Ready> {
+    side_by_side(ready, SYNC_HELPERS, |step| match step {
+        Ready::Write(target, mut temp) => match temp.sync() {
+            Ok(()) => Ready::Write(target, temp),
+            Err(error) => Ready::Failed(target.path, error),
+        },
+        other => other,
+    })
 }
 
 /// What changes of one call share.
 #[derive(Default)]
 struct Scratch {
-    last: LastFolder,
+    folders: Folders,
     /// Folders that lost a file, and may have to go.
     emptied: HashSet<PathBuf>,
 }
 
-/// The folder used last, so that neighbours share its handle.
+/// Handles of the folders used last, so that files of one folder share its handle.
 #[derive(Default)]
-struct LastFolder(Option<(PathBuf, Dir)>);
+struct Folders(HashMap<PathBuf, Dir>);
 
-impl LastFolder {
+impl Folders {
     fn get(&mut self, tree: &Tree, folder: &Path, create: bool) -> Result<Dir> {
-        if let Some((path, dir)) = &self.0 {
-            if path == folder {
-                return Ok(dir.clone());
-            }
+        if let Some(dir) = self.0.get(folder) {
+            return Ok(dir.clone());
         }
         let dir = if create {
             tree.ensure_dir(folder)?
         } else {
             tree.open_dir(folder)?
         };
-        self.0 = Some((folder.to_owned(), dir.clone()));
+        if self.0.len() >= MAX_FOLDERS {
+            self.0.clear();
+        }
+        self.0.insert(folder.to_owned(), dir.clone());
         Ok(dir)
+    }
+
+    fn has(&self, folder: &Path) -> bool {
+        self.0.contains_key(folder)
+    }
+
+    fn forget(&mut self, folder: &Path) {
+        self.0.remove(folder);
     }
 }
 

@@ -84,6 +84,7 @@ impl TempArea {
             file,
             len: 0,
             sealed: None,
+            started: false,
             synced: false,
             published: false,
         })
@@ -194,6 +195,8 @@ pub struct TempFile {
     len: u64,
     /// Its facts, once it has its time of change.
     sealed: Option<Metadata>,
+    /// Whether its contents are on their way to the disk, or there.
+    started: bool,
     synced: bool,
     published: bool,
 }
@@ -215,6 +218,7 @@ impl TempFile {
     /// [`Reason::NoSpace`](crate::Reason::NoSpace) and others; the file is of no use then.
     pub fn write_all(&mut self, mut bytes: &[u8]) -> Result<()> {
         self.sealed = None;
+        self.started = false;
         self.synced = false;
         while !bytes.is_empty() {
             let written = match self.area.fs.write_at(&self.file, bytes, self.len) {
@@ -245,9 +249,20 @@ impl TempFile {
     /// the disk.
     pub(crate) fn sealed(mut self, hint: bool) -> Result<Self> {
         self.seal()?;
-        if hint && !self.synced {
+        if hint && !self.started {
             self.area.fs.start_sync(&self.file);
+            self.started = true;
         }
+        Ok(self)
+    }
+
+    /// Makes the contents durable. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// What syncing meets; the file is of no use then.
+    pub fn synced(mut self) -> Result<Self> {
+        self.sync()?;
         Ok(self)
     }
 
@@ -257,6 +272,7 @@ impl TempFile {
             self.seal()?;
             let synced = self.area.fs.sync_file(&self.file, SyncWhat::Data);
             synced.map_err(|error| self.failed(Action::Sync, error))?;
+            self.started = true;
             self.synced = true;
         }
         Ok(())

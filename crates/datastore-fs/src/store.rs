@@ -20,7 +20,7 @@ use interface_datastore::{
 use crate::failure::file_error;
 use crate::layout::{Layout, MAX_KEY};
 use crate::options::FsOptions;
-use crate::write::Durable;
+use crate::write::Job;
 
 /// A datastore in a folder of files. A cheap handle: clones share one store.
 ///
@@ -34,7 +34,7 @@ pub(crate) struct Inner {
     pub(crate) tree: Tree,
     pub(crate) layout: Layout,
     pub(crate) gates: Gates<Key>,
-    pub(crate) durable: GroupCommit<Durable, Result<Written>>,
+    pub(crate) durable: GroupCommit<Job, Result<Written>>,
     pub(crate) watchers: Watchers,
     pub(crate) blocking: Blocking,
     rules: KeyRules,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use datastore_files::{
-    Action, Blocking, Change, Changed, Company, Contents, FileError, Kind, Pass, Reason, Replace,
-    Safety, TempFile, Tree, Wait,
+    Action, Blocking, Change, Changed, Contents, FileError, Kind, Pass, Reason, Replace, Safety,
+    TempFile, Tree, Wait, side_by_side,
 };
 use interface_datastore::{
     Batch, BatchOp, BatchReport, Condition, DeleteOptions, Error, ErrorKind, Key, Operation,
@@ -21,36 +21,42 @@ use crate::store::{FsDatastore, Inner};
 /// What became of a change of a file.
 pub(crate) type Outcome = Result<Changed, FileError>;
 
-/// Values larger than this are not waited for by others who want to share a sync.
-const MAX_AWAITED: u64 = 1 << 20;
+/// Values larger than this are written and synced before they join others that share a sync, who need not wait for them.
+const MAX_SHARED: usize = 1 << 20;
+/// A group gets one more thread to write values for so many of them.
+const JOBS_PER_THREAD: usize = 8;
 
-/// A change that shall survive loss of power, what follows it, and the key's pass, which is held until then.
+/// A change that shall survive loss of power, before its condition was checked and its value written.
+pub(crate) type Job = Box<dyn FnOnce() -> Result<Durable> + Send>;
+
+type Conclude = Box<dyn FnOnce(Outcome) -> Result<Written> + Send>;
+
+/// The change, what follows it, and the key's pass, which is held until then.
 pub(crate) struct Durable {
     change: Change,
-    conclude: Box<dyn FnOnce(Outcome) -> Result<Written> + Send>,
+    conclude: Conclude,
     pass: Pass<Key>,
 }
 
 /// Applies the changes of several writers at once, so that they share syncs. Blocks.
-pub(crate) fn commit(tree: &Tree, jobs: Vec<Durable>) -> Vec<Result<Written>> {
-    let mut changes = Vec::with_capacity(jobs.len());
-    let mut rest = Vec::with_capacity(jobs.len());
-    for Durable {
-        change,
-        conclude,
-        pass,
-    } in jobs
-    {
-        changes.push(change);
-        rest.push((conclude, pass));
+pub(crate) fn commit(tree: &Tree, jobs: Vec<Job>) -> Vec<Result<Written>> {
+    let helpers = jobs.len() / JOBS_PER_THREAD;
+    let prepared = side_by_side(jobs, helpers, |job| job());
+    let mut changes = Vec::with_capacity(prepared.len());
+    let mut rest = Vec::with_capacity(prepared.len());
+    for job in prepared {
+        rest.push(job.map(|durable| {
+            changes.push(durable.change);
+            (durable.conclude, durable.pass)
+        }));
     }
-    let outcomes = tree.apply(changes, Safety::Power);
-    let mut written = Vec::with_capacity(rest.len());
-    for (outcome, (conclude, pass)) in outcomes.into_iter().zip(rest) {
-        written.push(conclude(outcome));
-        drop(pass);
-    }
-    written
+    let mut outcomes = tree.apply(changes, Safety::Power).into_iter();
+    let conclude = |job: Result<(Conclude, Pass<Key>)>| {
+        let (conclude, _pass) = job?;
+        // apply gives as many outcomes as it takes changes.
+        conclude(outcomes.next().unwrap_or(Ok(Changed::WasAbsent)))
+    };
+    rest.into_iter().map(conclude).collect()
 }
 
 impl FsDatastore {
@@ -97,7 +103,7 @@ impl FsDatastore {
             };
             return inner.hop(Operation::Put, step).await?;
         }
-        let awaited = contents.len() <= MAX_AWAITED;
+        let contents = self.written_ahead(key, contents).await?;
         let prepare = move || {
             let temp = put.prepare(&store, contents)?;
             let change = put.change(Contents::Temp(temp));
@@ -108,7 +114,20 @@ impl FsDatastore {
                 pass,
             })
         };
-        self.commit(Operation::Put, awaited, prepare).await
+        self.commit(Operation::Put, prepare).await
+    }
+
+    /// Writes and syncs a large value.
+    async fn written_ahead(&self, key: &Key, contents: Contents) -> Result<Contents> {
+        let bytes = match contents {
+            Contents::Bytes(bytes) if bytes.len() > MAX_SHARED => bytes,
+            other => return Ok(other),
+        };
+        let tree = self.inner.tree.clone();
+        let step = move || tree.prepare(&bytes).and_then(TempFile::synced);
+        let temp = self.inner.hop(Operation::Put, step).await?;
+        let temp = temp.map_err(|error| file_error(error, Operation::Put, Some(key)))?;
+        Ok(Contents::Temp(temp))
     }
 
     pub(crate) async fn delete(&self, key: &Key, options: DeleteOptions) -> Result<()> {
@@ -148,10 +167,7 @@ impl FsDatastore {
                     pass,
                 })
             };
-            return self
-                .commit(Operation::Delete, true, prepare)
-                .await
-                .map(|_| ());
+            return self.commit(Operation::Delete, prepare).await.map(|_| ());
         }
         let step = move || {
             let (store, pass) = check()?;
@@ -165,22 +181,16 @@ impl FsDatastore {
     async fn commit(
         &self,
         operation: Operation,
-        awaited: bool,
         prepare: impl FnOnce() -> Result<Durable> + Send + 'static,
     ) -> Result<Written> {
         let inner = &self.inner;
-        let company = if awaited {
-            Company::Welcome
-        } else {
-            Company::Declined
-        };
         // Syncing takes far longer than a hop, and callers on one thread could not share it.
         let blocking = Blocking::Never;
         let submitted = inner
             .durable
-            .submit(blocking, inner.tree.path(), company, prepare)
+            .submit(blocking, inner.tree.path(), Box::new(prepare))
             .await;
-        submitted.map_err(|error| file_error(error, operation, None))??
+        submitted.map_err(|error| file_error(error, operation, None))?
     }
 
     pub(crate) async fn write(&self, batch: Batch, options: WriteOptions) -> Result<Written> {
