@@ -187,7 +187,7 @@ fn random_query(random: &mut fastrand::Rng) -> Query {
             0 => Filter::ValueLen(Comparison::Greater, 1),
             1 => Filter::KeyDepth(Comparison::LessOrEqual, 2),
             2 => Filter::key_contains("b").negate(),
-            _ => Filter::custom(|entry: &Entry| entry.key.as_bytes().len() % 2 == 0),
+            _ => Filter::custom(|entry: &Entry| entry.key.as_bytes().len().is_multiple_of(2)),
         });
     }
     for _ in 0..random.u8(..3) {
