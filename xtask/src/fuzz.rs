@@ -3,8 +3,8 @@
 use anyhow::{Result, bail};
 
 use crate::outcome::Outcome;
-use crate::process::{self, cargo, output};
-use crate::workspace::Workspace;
+use crate::process::{self, cargo};
+use crate::workspace::{Package, Target, Workspace};
 
 /// What `cargo xtask fuzz` takes.
 #[derive(clap::Args)]
@@ -30,30 +30,73 @@ impl Default for Args {
     }
 }
 
-/// How the names of randomised tests begin.
-const NAMES: [&str; 2] = ["fuzz_", "model_"];
+/// What the names of test programs contain whose tests are randomised.
+const NAMES: [&str; 3] = ["fuzz", "model", "properties"];
 
 pub(crate) fn run(ws: &Workspace, args: &Args) -> Result<Outcome> {
-    let mut words = vec!["test", "--tests"];
-    if args.packages.is_empty() {
-        words.push("--workspace");
-    }
-    words.extend(args.packages.iter().flat_map(|name| ["--package", name]));
-    let filter = ["--"].into_iter().chain(NAMES);
-    let words: Vec<&str> = words.into_iter().chain(filter).collect();
-
-    let listed = output(cargo(ws, words.iter().copied()).arg("--list"))?;
-    if !listed.lines().any(|line| line.ends_with(": test")) {
-        bail!("no test has a name with `fuzz_` or `model_`");
+    let asked =
+        |package: &&Package| args.packages.is_empty() || args.packages.contains(&package.name);
+    let programs: Vec<(&Package, &Target)> = ws
+        .packages
+        .iter()
+        .filter(asked)
+        .flat_map(|package| package.targets.iter().map(move |target| (package, target)))
+        .filter(|(_, target)| is_randomised(target))
+        .collect();
+    if programs.is_empty() {
+        bail!("no test program has a name with `fuzz`, `model` or `properties`");
     }
     eprintln!(
-        "PROPTEST_CASES={} PROPTEST_RNG_SEED={}",
+        "PROPTEST_CASES={} PROPTEST_RNG_SEED={} RS_STORES_RUNS=full",
         args.cases, args.seed
     );
-    let mut command = cargo(ws, words);
-    command
-        .env("PROPTEST_CASES", args.cases.to_string())
-        .env("PROPTEST_RNG_SEED", args.seed.to_string());
-    process::run(&mut command)?;
+    for (package, target) in programs {
+        let words = [
+            "test",
+            "--package",
+            &package.name,
+            "--all-features",
+            "--test",
+            &target.name,
+        ];
+        let mut command = cargo(ws, words);
+        command
+            .env("PROPTEST_CASES", args.cases.to_string())
+            .env("PROPTEST_RNG_SEED", args.seed.to_string())
+            .env("RS_STORES_RUNS", "full");
+        process::run(&mut command)?;
+    }
     Ok(Outcome::passed())
+}
+
+fn is_randomised(target: &Target) -> bool {
+    target.kind.iter().any(|kind| kind == "test")
+        && NAMES.iter().any(|name| target.name.contains(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn test_programs_are_chosen_by_name() {
+        let target = |kind: &str, name: &str| Target {
+            name: name.to_owned(),
+            kind: vec![kind.to_owned()],
+            ..Target::default()
+        };
+        for (kind, name, expected) in [
+            ("test", "key_properties", true),
+            ("test", "query_model", true),
+            ("test", "fuzz_layout", true),
+            ("test", "vectors", false),
+            ("bench", "model", false),
+        ] {
+            assert_eq!(
+                is_randomised(&target(kind, name)),
+                expected,
+                "{kind} {name}"
+            );
+        }
+    }
 }

@@ -68,7 +68,7 @@ enum Command {
     Wasm,
     /// Run the tests against the JavaScript packages. Needs Node.js.
     Peers(peers::Args),
-    /// Run the randomised tests (`fuzz_*`, `model_*`) for longer.
+    /// Run the randomised tests (programs named `*fuzz*`, `*model*`, `*properties*`) for longer.
     Fuzz(fuzz::Args),
     /// Measure, and print one Markdown table.
     Bench(bench::Args),
