@@ -55,6 +55,12 @@ impl Action {
     }
 }
 
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
 /// Why it failed: the part to match on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -197,6 +203,12 @@ impl FileError {
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
         self.reason.remedy()
+    }
+
+    /// The system's error alone, for errors that tell the rest themselves.
+    #[must_use]
+    pub fn into_cause(self) -> io::Error {
+        self.source
     }
 
     /// The same failure as part of another action.

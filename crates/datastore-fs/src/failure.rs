@@ -55,8 +55,9 @@ pub(crate) fn file_error(error: FileError, operation: Operation, key: Option<&Ke
     if let Some(remedy) = error.remedy() {
         out = out.with_remedy(remedy);
     }
-    let cause = std::error::Error::source(&error)
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    out.with_detail(cause).with_source(error)
+    let what = match error.action() {
+        Action::Rename => "cannot put the new file in its place".into(),
+        action => format!("cannot {action}"),
+    };
+    out.with_detail(what).with_source(error.into_cause())
 }

@@ -79,22 +79,18 @@ fn missing(path: &Path, options: &FsOptions, error: FileError) -> Error {
         } else {
             "check the path, or open with create_if_missing"
         })
-        .with_source(error)
+        .with_source(error.into_cause())
 }
 
 fn open_error(error: FileError) -> Error {
-    let not_a_folder = error.reason() == Reason::NotAFolder;
-    let path = error.path().to_owned();
-    let out = file_error(error, Operation::Open, None);
-    if not_a_folder {
-        let foreign = Error::new(ErrorKind::Foreign, Operation::Open)
-            .with_path(path)
-            .with_source(out);
-        return foreign
+    if error.reason() == Reason::NotAFolder {
+        return Error::new(ErrorKind::Foreign, Operation::Open)
+            .with_path(error.path())
             .with_detail("a file is where the folder of the store should be")
-            .with_remedy("move the file away or choose another folder");
+            .with_remedy("move the file away or choose another folder")
+            .with_source(error.into_cause());
     }
-    out
+    file_error(error, Operation::Open, None)
 }
 
 fn refuse_flatfs(tree: &Tree) -> Result<(), Error> {

@@ -14,7 +14,7 @@ use interface_datastore::Key;
 use self::plain::Fitness;
 pub(crate) use self::scope::{Scope, is_internal};
 
-/// The folder that is ours. The JavaScript store ignores names that start with a dot.
+/// The folder that is ours. The JavaScript store does not list names that start with a dot.
 pub(crate) const RESERVED: &str = ".datastore";
 /// Where temporary files lie.
 pub(crate) const TEMP: &str = ".datastore/tmp";
@@ -99,7 +99,8 @@ impl Layout {
                 })
             }
             Err(_) => {
-                let key = self.plain_key(path)?;
+                // A file that is called like the extension is rather foreign than the root key's: not listed, only found when asked for.
+                let key = self.plain_key(path).filter(|key| !key.is_root())?;
                 let hidden_by = match self.fitness(key.as_bytes()) {
                     Fitness::Plain => None,
                     Fitness::Demoted => Some(encoded::path_of(&key)),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use interface_datastore::Key;
 
-use super::{Layout, Names};
+use super::{Layout, Names, RESERVED};
 
 /// Longest name of a folder.
 const MAX_FOLDER_NAME: usize = 255;
@@ -35,13 +35,31 @@ impl Layout {
         if key.len() > MAX_PLAIN_KEY || std::str::from_utf8(key).is_err() {
             return Fitness::Unfit;
         }
+        if self.is_apart(key) {
+            return Fitness::Unfit;
+        }
         let mut fitness = Fitness::Plain;
         let mut names = key.split(|byte| *byte == b'/').skip(1).peekable();
         while let Some(name) = names.next() {
             let folder = names.peek().is_some();
             fitness = fitness.max(self.name_fitness(name, folder));
         }
+        if key == b"/" {
+            // The one empty name that the JavaScript store has a file for.
+            return Fitness::Demoted;
+        }
         fitness
+    }
+
+    /// Whether the plain path of a key would lie in the reserved folder, be the folder of another key, or look like a
+    /// temporary file of the JavaScript store.
+    fn is_apart(&self, key: &[u8]) -> bool {
+        let path = [key.get(1..).unwrap_or_default(), self.extension.as_bytes()].concat();
+        let mut names = path.split(|byte| *byte == b'/');
+        let last = names.next_back().unwrap_or_default();
+        let top = names.next().unwrap_or(last);
+        let temporary = last.starts_with(b".") && last.ends_with(b".tmp");
+        is_reserved(top) || temporary || matches!(last, b"" | b"." | b"..")
     }
 
     /// Whether a namespace can be the name of a folder, or with the extension that of a file.
@@ -51,7 +69,8 @@ impl Layout {
         } else {
             name.len() + self.extension.len() > MAX_FILE_NAME
         };
-        if too_long || name.is_empty() || name.starts_with(b".") || name.contains(&0) {
+        let no_folder = matches!(name, b"." | b"..");
+        if too_long || name.is_empty() || (folder && no_folder) || name.contains(&0) {
             return Fitness::Unfit;
         }
         if self.names == Names::Portable && !is_portable(name, folder) {
@@ -68,7 +87,8 @@ impl Layout {
         }
         // A folder that is called like the file of a value would stand in its way.
         let clashes = folder && name.ends_with(self.extension.as_bytes());
-        if clashes || is_device(name) {
+        // The JavaScript store keeps names that start with a dot, but does not list them.
+        if clashes || is_device(name) || name.starts_with(b".") {
             Fitness::Demoted
         } else {
             Fitness::Plain
@@ -107,6 +127,11 @@ pub(super) fn path_from(bytes: Vec<u8>) -> PathBuf {
 pub(super) fn path_from(bytes: Vec<u8>) -> PathBuf {
     // Only keys that are UTF-8 get here.
     PathBuf::from(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Whether a name at the top is that of our own folder, on a file system that ignores case as well.
+pub(super) fn is_reserved(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(RESERVED.as_bytes())
 }
 
 fn is_device(name: &[u8]) -> bool {

@@ -59,7 +59,8 @@ impl Scope {
         let split = |folders| <[u8]>::split(folders, |byte: &u8| *byte == b'/');
         let mut starts = Vec::with_capacity(2);
         let fits = |name| layout.name_fitness(name, true) != Fitness::Unfit;
-        if folders.is_none_or(|folders| split(folders).all(fits)) {
+        let ours = |folders| split(folders).next().is_some_and(plain::is_reserved);
+        if folders.is_none_or(|folders| split(folders).all(fits) && !ours(folders)) {
             let folder = plain::path_from(folders.unwrap_or_default().to_vec());
             starts.push(Start {
                 folder,
@@ -91,7 +92,10 @@ impl Start {
         let Some(name) = path.file_name().map(std::ffi::OsStr::as_encoded_bytes) else {
             return false;
         };
-        if !self.encoded && name.starts_with(b".") {
+        let top = path
+            .parent()
+            .is_none_or(|parent| parent.as_os_str().is_empty());
+        if !self.encoded && top && plain::is_reserved(name) {
             return false;
         }
         if path.parent() != Some(&self.folder) {
