@@ -1,6 +1,6 @@
 //! Every wrapper over memory and over a folder of files, and every pair of wrappers over memory.
 //!
-//! Every pair runs a tenth of the conformance cases, each another tenth; with `RS_STORES_RUNS=full` all of them.
+//! Each runs a share of the conformance cases, another one than its neighbour; with `RS_STORES_RUNS=full` all of them.
 
 #[path = "../vectors/queries.rs"]
 mod queries;
