@@ -29,6 +29,8 @@ struct State {
 #[derive(Debug, Default)]
 struct Unsynced {
     files: HashSet<PathBuf>,
+    /// Files whose contents are durable and whose names may not be.
+    named: HashSet<PathBuf>,
     folders: HashSet<PathBuf>,
     /// There were too many to remember.
     everything: bool,
@@ -36,7 +38,7 @@ struct Unsynced {
 
 impl Unsynced {
     fn check_size(&mut self) {
-        if self.files.len() + self.folders.len() > MAX_REMEMBERED {
+        if self.files.len() + self.named.len() + self.folders.len() > MAX_REMEMBERED {
             *self = Self {
                 everything: true,
                 ..Self::default()
@@ -56,7 +58,10 @@ impl Durable {
         if unsynced.everything {
             return;
         }
-        if !contents_synced {
+        if contents_synced {
+            unsynced.files.remove(path);
+            unsynced.named.insert(path.to_owned());
+        } else {
             unsynced.files.insert(path.to_owned());
         }
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -80,6 +85,7 @@ impl Durable {
         let mut state = lock(&self.0);
         state.failed.remove(path);
         state.unsynced.files.remove(path);
+        state.unsynced.named.remove(path);
         if !state.unsynced.everything {
             state
                 .unsynced
@@ -87,6 +93,18 @@ impl Durable {
                 .insert(path.parent().unwrap_or(Path::new("")).to_owned());
             state.unsynced.check_size();
         }
+    }
+
+    /// The name of a file is durable, as its contents are.
+    pub(crate) fn name_synced(&self, path: &Path) {
+        lock(&self.0).unsynced.named.remove(path);
+    }
+
+    /// The names in a folder could not be made durable: files that changed at or below it share that.
+    fn folder_sync_failed(&self, folder: &Path, taken: &Unsynced) {
+        let changed = taken.files.iter().chain(&taken.named);
+        let concerned = changed.filter(|path| path.starts_with(folder));
+        lock(&self.0).failed.extend(concerned.cloned());
     }
 
     /// Syncing failed, so the file's durability is unknown until it is written again.
@@ -148,6 +166,7 @@ impl Durable {
         // Folders are few and shared by names that are wanted and names that are not.
         Unsynced {
             files,
+            named: std::mem::take(&mut unsynced.named),
             folders: std::mem::take(&mut unsynced.folders),
             everything: false,
         }
@@ -161,6 +180,7 @@ impl Durable {
         let unsynced = &mut lock(&self.0).unsynced;
         if !unsynced.everything {
             unsynced.files.extend(again.files);
+            unsynced.named.extend(again.named);
             unsynced.folders.extend(again.folders);
             unsynced.check_size();
         }
@@ -198,7 +218,11 @@ impl Tree {
             outcome = outcome.and(self.sync_path(path));
         }
         for folder in &taken.folders {
-            outcome = outcome.and(self.sync_folder(folder));
+            let synced = self.sync_folder(folder);
+            if synced.is_err() {
+                self.inner.durable.folder_sync_failed(folder, taken);
+            }
+            outcome = outcome.and(synced);
         }
         outcome
     }

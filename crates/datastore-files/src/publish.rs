@@ -236,10 +236,13 @@ impl Tree {
             (folder, synced)
         });
         for (folder, synced) in synced {
-            let Err(error) = synced else { continue };
             for (path, outcome) in touched.iter().zip(outcomes.iter_mut()) {
-                if outcome.is_ok() && folder_of(path) == folder {
-                    *outcome = Err(self.name_sync_failed(path, &error));
+                if outcome.is_err() || path.parent() != Some(&folder) {
+                    continue;
+                }
+                match &synced {
+                    Ok(()) => self.inner.durable.name_synced(path),
+                    Err(error) => *outcome = Err(self.name_sync_failed(path, error)),
                 }
             }
         }

@@ -1,9 +1,10 @@
 //! A disk for the harness: one whose calls fail and whose power goes as told.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use datastore_files::Fs;
-use datastore_files::sim::{self, Errno, FailNth, FaultyFs, NoFaults, OpKind, PowerLossFs};
+use datastore_files::sim::{self, Errno, FaultHook, FaultyFs, FsOp, NoFaults, OpKind, PowerLossFs};
 use datastore_fs::{Blocking, FsDatastore, FsOptions};
 use interface_datastore::{BoxFuture, Datastore, Result};
 use interface_datastore_tests::{CrashSubject, Fault, FaultSubject, Subject};
@@ -39,23 +40,51 @@ pub(crate) async fn subject() -> Subject {
 
 struct Failing {
     fs: FaultyFs,
-    armed: Mutex<Option<Arc<FailNth>>>,
+    armed: Mutex<Option<Arc<Strike>>>,
+}
+
+/// Has one call among those of some kinds meet a fault: the one that counts `left` down to 0.
+struct Strike {
+    calls: &'static [OpKind],
+    how: sim::Fault,
+    left: AtomicU64,
+}
+
+impl FaultHook for Strike {
+    fn before(&self, op: &FsOp<'_>) -> sim::Fault {
+        if !self.calls.contains(&op.kind) {
+            return sim::Fault::Pass;
+        }
+        let count = |left: u64| left.checked_sub(1);
+        match self
+            .left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, count)
+        {
+            Ok(1) => self.how,
+            _ => sim::Fault::Pass,
+        }
+    }
 }
 
 impl FaultSubject for Failing {
     fn arm(&self, fault: Fault, nth: u64) -> bool {
-        let (call, how) = match fault {
-            Fault::WriteNoSpace => (OpKind::Write, sim::Fault::Fail(Errno::NoSpace)),
-            Fault::WriteError => (OpKind::Write, sim::Fault::Fail(Errno::Io)),
-            Fault::ShortWrite => (OpKind::Write, sim::Fault::Short(7)),
-            Fault::SyncError => (OpKind::SyncFile, sim::Fault::Fail(Errno::Io)),
-            Fault::PublishError => (OpKind::Rename, sim::Fault::Fail(Errno::Io)),
-            Fault::OpenLimit => (OpKind::OpenFile, sim::Fault::Fail(Errno::TooManyFiles)),
-            Fault::ReadError => (OpKind::Read, sim::Fault::Fail(Errno::Io)),
-            Fault::RemoveError => (OpKind::RemoveFile, sim::Fault::Fail(Errno::Io)),
+        let fail = sim::Fault::Fail;
+        let (calls, how): (&[OpKind], _) = match fault {
+            Fault::WriteNoSpace => (&[OpKind::Write], fail(Errno::NoSpace)),
+            Fault::WriteError => (&[OpKind::Write], fail(Errno::Io)),
+            Fault::ShortWrite => (&[OpKind::Write], sim::Fault::Short(7)),
+            Fault::SyncError => (&[OpKind::SyncFile, OpKind::SyncDir], fail(Errno::Io)),
+            Fault::PublishError => (&[OpKind::Rename], fail(Errno::Io)),
+            Fault::OpenLimit => (&[OpKind::OpenFile], fail(Errno::TooManyFiles)),
+            Fault::ReadError => (&[OpKind::Read], fail(Errno::Io)),
+            Fault::RemoveError => (&[OpKind::RemoveFile, OpKind::RemoveDir], fail(Errno::Io)),
             _ => return false,
         };
-        let hook = Arc::new(FailNth::new(call, nth - 1, how));
+        let hook = Arc::new(Strike {
+            calls,
+            how,
+            left: AtomicU64::new(nth),
+        });
         self.fs.set_hook(Arc::clone(&hook));
         *self.armed.lock().unwrap() = Some(hook);
         true
@@ -67,7 +96,7 @@ impl FaultSubject for Failing {
             .lock()
             .unwrap()
             .take()
-            .is_some_and(|hook| hook.fired() > 0)
+            .is_some_and(|hook| hook.left.load(Ordering::SeqCst) == 0)
     }
 }
 
