@@ -9,13 +9,16 @@
 
 #[path = "peers/apart.rs"]
 mod apart;
-mod common;
 #[path = "peers/exchange.rs"]
 mod exchange;
+#[path = "suite/common/hex.rs"]
+mod hex;
 #[path = "peers/side.rs"]
 mod side;
 #[path = "peers/together.rs"]
 mod together;
+#[path = "suite/common/tree.rs"]
+mod tree;
 
 use std::process::ExitCode;
 

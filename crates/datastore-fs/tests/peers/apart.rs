@@ -4,8 +4,8 @@ use interface_datastore::{DatastoreExt, ErrorKind, Key};
 use pollster::block_on;
 use serde_json::json;
 
-use crate::common::plain_tree;
 use crate::side::{Contents, JavaScript, Layers, Ours, ShardBy, Side};
+use crate::tree::plain_tree;
 
 fn contents(pairs: &[(&str, &[u8])]) -> Contents {
     let owned = |(key, value): &(&str, &[u8])| ((*key).to_owned(), value.to_vec());

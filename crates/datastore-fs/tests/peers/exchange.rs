@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::common::plain_tree;
 use crate::side::{Contents, JavaScript, Layers, Ours, ShardBy, Side};
+use crate::tree::plain_tree;
 
 /// A kind of store, and keys that both implementations keep alike.
 struct Row {

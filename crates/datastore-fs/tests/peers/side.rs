@@ -14,7 +14,7 @@ use interface_datastore::{Datastore, DatastoreExt, Key, Query, Result};
 use pollster::block_on;
 use serde_json::{Map, Value, json};
 
-use crate::common::unhex;
+use crate::hex::unhex;
 
 /// Keys and values.
 pub(crate) type Contents = BTreeMap<String, Vec<u8>>;

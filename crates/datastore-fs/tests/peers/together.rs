@@ -10,8 +10,8 @@ use interface_datastore::{DatastoreExt, Key};
 use pollster::block_on;
 use serde_json::{Value, json};
 
-use crate::common::tree;
 use crate::side::{Contents, JavaScript, Layers, Ours, Side};
+use crate::tree::tree;
 
 fn rounds() -> u32 {
     let full = std::env::var_os("RS_STORES_RUNS").is_some_and(|runs| runs == "full");

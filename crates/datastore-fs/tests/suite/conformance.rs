@@ -1,13 +1,12 @@
 //! The harness of the family over folders: on a runtime, without one, and with calls inline.
 
-#[path = "common/medium.rs"]
-mod medium;
-
 use std::path::PathBuf;
 
 use datastore_fs::{Blocking, FsDatastore, FsOptions};
 use interface_datastore::BoxFuture;
 use interface_datastore_tests::{Subject, conformance};
+
+use crate::common::medium;
 
 fn on_tokio(future: BoxFuture<'static, ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread()

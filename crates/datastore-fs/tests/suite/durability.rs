@@ -1,7 +1,5 @@
 //! What writes withstand: the end of the process, a power cut at any moment, and a disk that fails.
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;

@@ -1,7 +1,5 @@
 //! Every key has a file of its own, inside of the root, and comes back as it was.
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -9,7 +7,8 @@ use datastore_fs::{FsDatastore, FsOptions, Names};
 use futures::TryStreamExt;
 use interface_datastore::{Datastore, DatastoreExt, ErrorKind, Key, Query};
 
-use common::{open, open_with, plain_tree, tree};
+use crate::common::tree::{plain_tree, tree};
+use crate::common::{open, open_with};
 
 /// Keys that file systems, other programs or careless code trip over.
 fn nasty_keys() -> Vec<Key> {

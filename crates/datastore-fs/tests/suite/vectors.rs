@@ -1,7 +1,5 @@
 //! The vectors of npm `datastore-fs`: where it keeps to its own rules we do the same, where it errs we do better.
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -11,7 +9,9 @@ use interface_datastore::query::Order;
 use interface_datastore::{Batch, DatastoreExt, ErrorKind, Key, Query};
 use serde_json::{Value, json};
 
-use common::{open_with, plain_tree, unhex, vectors};
+use crate::common::hex::unhex;
+use crate::common::tree::plain_tree;
+use crate::common::{open_with, vectors};
 
 /// Where the JavaScript store errs: the scenario, the operations whose outcome there is not ours, whether the folder looks different
 /// for it, and why.

@@ -1,7 +1,5 @@
 //! The store's own behaviour: opening, reading without writing, several handles, bad input, links, streams, upkeep.
 
-mod common;
-
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,7 +11,8 @@ use interface_datastore::{
     Maintenance, MaintenanceEvent, PutOptions, Query, WatchEvent, WatchOptions, WriteOptions,
 };
 
-use common::{open, open_with, plain_tree, tree};
+use crate::common::tree::{plain_tree, tree};
+use crate::common::{open, open_with};
 
 fn key(text: &str) -> Key {
     Key::new(text)

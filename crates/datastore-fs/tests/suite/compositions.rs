@@ -3,8 +3,6 @@
 //! The stores above refuse keys whose shard does not lead back to them, and keep their marker to themselves; all else
 //! is as the vectors say it should be, and the files lie where the JavaScript stores put them.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +14,9 @@ use interface_datastore::query::{Filter, Order};
 use interface_datastore::{Batch, Datastore, DatastoreExt, ErrorKind, Key, Query};
 use serde_json::Value;
 
-use common::{open_with, plain_tree, unhex, vectors};
+use crate::common::hex::unhex;
+use crate::common::tree::plain_tree;
+use crate::common::{open_with, vectors};
 
 const MARKER: &str = "/SHARDING";
 
