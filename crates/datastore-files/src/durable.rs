@@ -24,6 +24,8 @@ struct State {
     unsynced: Unsynced,
     /// Files whose sync failed. The kernel reports such a failure once and then forgets it; we do not.
     failed: HashSet<PathBuf>,
+    /// A sync of everything failed: what it covered is not known file by file, so nothing of it can be trusted again.
+    everything_failed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -100,11 +102,10 @@ impl Durable {
         lock(&self.0).unsynced.named.remove(path);
     }
 
-    /// The names in a folder could not be made durable: files that changed at or below it share that.
-    fn folder_sync_failed(&self, folder: &Path, taken: &Unsynced) {
-        let changed = taken.files.iter().chain(&taken.named);
-        let concerned = changed.filter(|path| path.starts_with(folder));
-        lock(&self.0).failed.extend(concerned.cloned());
+    /// The names in a folder could not be made durable: what the sync was to cover counts as failed.
+    fn folder_sync_failed(&self, taken: &Unsynced) {
+        let covered = taken.files.iter().chain(&taken.named).cloned();
+        lock(&self.0).failed.extend(covered);
     }
 
     /// Syncing failed, so the file's durability is unknown until it is written again.
@@ -142,11 +143,11 @@ impl Durable {
     }
 
     fn first_failed(&self, wanted: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
-        lock(&self.0)
-            .failed
-            .iter()
-            .find(|path| wanted(path))
-            .cloned()
+        let state = lock(&self.0);
+        if state.everything_failed {
+            return Some(PathBuf::new());
+        }
+        state.failed.iter().find(|path| wanted(path)).cloned()
     }
 
     /// Takes what is to be synced; what is not wanted stays.
@@ -220,7 +221,7 @@ impl Tree {
         for folder in &taken.folders {
             let synced = self.sync_folder(folder);
             if synced.is_err() {
-                self.inner.durable.folder_sync_failed(folder, taken);
+                self.inner.durable.folder_sync_failed(taken);
             }
             outcome = outcome.and(synced);
         }
@@ -239,7 +240,7 @@ impl Tree {
             };
         }
         if outcome.is_err() {
-            lock(&self.inner.durable.0).unsynced.everything = true;
+            lock(&self.inner.durable.0).everything_failed = true;
         }
         outcome
     }
