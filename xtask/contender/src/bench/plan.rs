@@ -235,7 +235,7 @@ pub(crate) const GROUPS: &[Group] = &[
     },
     // All values in the one folder, which the raw threads then wait for each other to sync.
     Group {
-        name: "fs power, flat",
+        name: "fs power flat",
         contenders: &[
             own("limit-fs-fsync", Column::Raw),
             own("fs-fsync", Column::Ours),
@@ -288,6 +288,6 @@ const TARGETS: &[Target] = &[
     target("fs ordered", "batch-512", 2.5),
     target("fs power", "put-small-c", BEATS_THREADS),
     target("fs power", "put-block-c", 1.0),
-    target("fs power, flat", "put-small-c", BEATS_THREADS),
-    target("fs power, flat", "put-block-c", 1.0),
+    target("fs power flat", "put-small-c", BEATS_THREADS),
+    target("fs power flat", "put-block-c", 1.0),
 ];
