@@ -81,7 +81,7 @@ macro_rules! crash_conformance {
     ($name:ident, $open:expr, block_on = $block_on:expr $(,)?) => {
         #[cfg(test)]
         mod $name {
-            #[allow(unused_imports)]
+            #[allow(unused_imports, reason = "what is given may name all it needs in full")]
             use super::*;
 
             #[test]

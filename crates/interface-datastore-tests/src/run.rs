@@ -27,7 +27,7 @@ macro_rules! conformance {
     ($name:ident, $factory:expr, block_on = $block_on:expr $(,)?) => {
         #[cfg(test)]
         mod $name {
-            #[allow(unused_imports)]
+            #[allow(unused_imports, reason = "what is given may name all it needs in full")]
             use super::*;
 
             fn __run_case(group: &str, case: &str) {

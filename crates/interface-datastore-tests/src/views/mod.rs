@@ -81,7 +81,7 @@ macro_rules! namespace_conformance {
     ($name:ident, $wrap:expr, $scope:expr $(,)?) => {
         #[cfg(test)]
         mod $name {
-            #[allow(unused_imports)]
+            #[allow(unused_imports, reason = "what is given may name all it needs in full")]
             use super::*;
 
             fn __run_case(case: &str) {
@@ -169,7 +169,7 @@ macro_rules! read_only_conformance {
     ($name:ident, $wrap:expr $(,)?) => {
         #[cfg(test)]
         mod $name {
-            #[allow(unused_imports)]
+            #[allow(unused_imports, reason = "what is given may name all it needs in full")]
             use super::*;
 
             #[test]
