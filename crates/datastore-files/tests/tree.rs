@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use datastore_files::sim::{Errno, FailNth, Fault, FaultyFs, NoFaults, OpKind};
 use datastore_files::{
     Blocking, Change, Changed, Contents, FileError, Fs, Gates, GroupCommit, Links, LockMode,
     RealFs, Reason, Replace, Result, Safety, Step, Tree, Wait, is_link,
@@ -493,4 +494,20 @@ fn a_lock_says_who_holds_it() {
     );
     drop(shared);
     two.lock(name, LockMode::Exclusive).unwrap();
+}
+
+#[test]
+fn a_folder_that_failed_in_a_sync_of_everything_stays_failed() {
+    let root = tempfile::tempdir().unwrap();
+    let fs = FaultyFs::new(Arc::new(RealFs::new()), NoFaults);
+    let tree = Tree::open(Arc::new(fs.clone()), root.path(), Path::new(".tmp")).unwrap();
+    // More than are remembered one by one.
+    let many = (0..17_000).map(|i| write(&format!("{}/{i}", i % 10), ""));
+    let written = tree.apply(many.collect(), Safety::Process);
+    assert!(written.iter().all(Result::is_ok));
+    fs.set_hook(FailNth::new(OpKind::SyncDir, 3, Fault::Fail(Errno::Io)));
+    let wanted: &dyn Fn(&Path) -> bool = &|_| true;
+    assert!(tree.sync(wanted).is_err());
+    fs.set_hook(NoFaults);
+    assert!(tree.sync(wanted).is_err(), "the kernel forgets, we do not");
 }
