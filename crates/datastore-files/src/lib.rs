@@ -32,5 +32,5 @@ pub use publish::{Change, Changed, Contents, Safety};
 pub use read::OpenFile;
 pub use real::RealFs;
 pub use temp::TempFile;
-pub use tree::{ReadError, Tree};
+pub use tree::{EmptiedFolders, ReadError, Tree};
 pub use walk::{Step, Walk};

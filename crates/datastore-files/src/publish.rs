@@ -11,7 +11,7 @@ use crate::beside::side_by_side;
 use crate::error::{Action, FileError, Reason, Result};
 use crate::fs::{Dir, Metadata, Replace};
 use crate::temp::TempFile;
-use crate::tree::{FOLDER_RETRIES, Tree, absent_is_none};
+use crate::tree::{EmptiedFolders, FOLDER_RETRIES, Tree, absent_is_none};
 
 /// How many files are synced as a group, all of them open meanwhile.
 const SYNC_GROUP: usize = 128;
@@ -35,7 +35,7 @@ pub enum Change {
         /// A file that this one makes obsolete: removed once this one stands.
         obsolete: Option<PathBuf>,
     },
-    /// The file shall not be. Folders that this leaves empty are removed.
+    /// The file shall not be. Folders that this leaves empty go as [`EmptiedFolders`] says.
     Remove {
         /// Its path.
         path: PathBuf,
@@ -340,7 +340,10 @@ impl Tree {
             };
         }
         self.inner.durable.file_removed(path);
-        if !folder.as_os_str().is_empty() && !scratch.emptied.contains(folder) {
+        if self.emptied == EmptiedFolders::Remove
+            && !folder.as_os_str().is_empty()
+            && !scratch.emptied.contains(folder)
+        {
             scratch.emptied.insert(folder.to_owned());
         }
         Ok(Changed::Removed)

@@ -20,6 +20,17 @@ pub(crate) const FOLDER_RETRIES: usize = 100;
 #[derive(Clone)]
 pub struct Tree {
     pub(crate) inner: Arc<Inner>,
+    pub(crate) emptied: EmptiedFolders,
+}
+
+/// What becomes of a folder when [`Tree::apply`] removes the last file in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum EmptiedFolders {
+    /// It is removed, and then those above it that became empty.
+    #[default]
+    Remove,
+    /// It stays. A removal does not look at its folder then.
+    Keep,
 }
 
 pub(crate) struct Inner {
@@ -63,7 +74,15 @@ impl Tree {
                 instant,
                 durable: Durable::default(),
             }),
+            emptied: EmptiedFolders::default(),
         })
+    }
+
+    /// The same tree, with another fate for folders that its changes empty. Default: [`EmptiedFolders::Remove`].
+    #[must_use]
+    pub fn with_emptied_folders(mut self, emptied: EmptiedFolders) -> Self {
+        self.emptied = emptied;
+        self
     }
 
     /// Creates the root folder and those above it, which must not exist.

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use datastore_files::sim::{Errno, FailNth, Fault, FaultyFs, NoFaults, OpKind};
 use datastore_files::{
-    Blocking, Change, Changed, Contents, FileError, Fs, Gates, GroupCommit, Links, LockMode,
-    RealFs, Reason, Replace, Result, Safety, Step, Tree, Wait, is_link,
+    Blocking, Change, Changed, Contents, EmptiedFolders, FileError, Fs, Gates, GroupCommit, Links,
+    LockMode, RealFs, Reason, Replace, Result, Safety, Step, Tree, Wait, is_link,
 };
 
 fn tree(root: &Path) -> Tree {
@@ -99,6 +99,34 @@ fn writes_reads_and_removes() {
             names(&root.path().join(".tmp")),
             [""; 0],
             "nothing temporary stays"
+        );
+    }
+}
+
+#[test]
+fn emptied_folders_stay_if_told() {
+    for safety in [Safety::Process, Safety::Ordered, Safety::Power] {
+        let root = tempfile::tempdir().unwrap();
+        let fs = FaultyFs::new(Arc::new(RealFs::new()), NoFaults);
+        let tree = Tree::open(Arc::new(fs.clone()), root.path(), Path::new(".tmp")).unwrap();
+        let tree = tree.with_emptied_folders(EmptiedFolders::Keep);
+        for outcome in tree.apply(vec![write("a/b", "one"), write("a/c", "two")], safety) {
+            outcome.unwrap();
+        }
+        fs.reset_counts();
+        let removed = tree.apply(vec![remove("a/b"), remove("a/c")], safety);
+        assert!(
+            removed
+                .iter()
+                .all(|one| matches!(one, Ok(Changed::Removed)))
+        );
+        assert_eq!(names(&root.path().join("a")), [""; 0]);
+        let counts = fs.counts();
+        assert_eq!(counts.get(OpKind::RemoveDir), 0);
+        assert_eq!(
+            counts.get(OpKind::OpenDir),
+            1,
+            "the folder is opened once for all"
         );
     }
 }
