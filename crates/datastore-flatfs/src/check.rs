@@ -1,0 +1,1 @@
+//! Looking a directory over: what is amiss, and what can be mended.

@@ -1,0 +1,1 @@
+//! Making directories, and turning one layout into another.

@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod batch;
+pub mod check;
+pub mod convert;
+mod failure;
+mod maintain;
+mod names;
+mod open;
+mod options;
+mod query;
+mod read;
+mod shard;
+mod sharding;
+mod store;
+mod unclean;
+mod usage;
+mod write;
+
+pub use datastore_files::Blocking;
+
+pub use self::names::Names;
+pub use self::options::FlatfsOptions;
+pub use self::shard::{ShardError, ShardFunction};
+pub use self::store::FlatfsDatastore;
+pub use self::usage::Accuracy;

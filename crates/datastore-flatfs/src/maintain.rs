@@ -1,0 +1,1 @@
+//! Maintenance: check, repair, scrub and gc.

@@ -1,0 +1,86 @@
+//! The file `SHARDING`, which says how a directory is laid out.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use datastore_files::{Change, Contents, Reason, Replace, Safety, Tree, Wait};
+use interface_datastore::{Error, ErrorKind, Operation};
+
+use crate::failure::file_error;
+use crate::names::Names;
+use crate::shard::{ShardError, ShardFunction};
+
+/// The file's name.
+pub(crate) const FILE: &str = "SHARDING";
+/// An identifier is shorter by far; a longer file is something else.
+const MAX_LEN: u64 = 4096;
+/// What identifiers start with, and what those of escaped stores start with, which go-ds-flatfs refuses.
+const PLAIN: &str = "/repo/flatfs/shard/";
+const ESCAPED: &str = "/repo/flatfs/escaped/";
+
+/// How a directory is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Sharding {
+    pub(crate) shard: ShardFunction,
+    pub(crate) names: Names,
+}
+
+impl Sharding {
+    /// The text of the file, without the line's end.
+    pub(crate) fn identifier(&self) -> String {
+        let plain = self.shard.to_string();
+        match self.names {
+            Names::Flatfs => plain,
+            Names::Escaped => plain.replacen(PLAIN, ESCAPED, 1),
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, ShardError> {
+        let (text, names) = match text.trim().strip_prefix(ESCAPED) {
+            Some(rest) => (format!("{PLAIN}{rest}"), Names::Escaped),
+            None => (text.to_owned(), Names::Flatfs),
+        };
+        Ok(Self {
+            shard: text.parse()?,
+            names,
+        })
+    }
+
+    /// What the file of a directory says; none if there is no such file.
+    pub(crate) fn read(tree: &Tree) -> Result<Option<Self>, Error> {
+        let failed = |error| file_error(error, Operation::Open, None);
+        let path = Path::new(FILE);
+        let Some(file) = tree.open_file(path, Wait::Yes).map_err(failed)? else {
+            return Ok(None);
+        };
+        let bytes = file.read(0..MAX_LEN, Wait::Yes).map_err(failed)?;
+        // Bytes that are no text are no identifier either, wherever they stand.
+        let sharding = Self::parse(&String::from_utf8_lossy(&bytes));
+        let damaged = |error: ShardError| {
+            Error::new(ErrorKind::Damaged, Operation::Open)
+                .with_path(tree.full(path))
+                .with_detail(error.to_string())
+                .with_remedy("write the shard function into the file with which the directory was created, as in \"/repo/flatfs/shard/v1/next-to-last/2\"")
+                .with_source(error)
+        };
+        sharding.map(Some).map_err(damaged)
+    }
+
+    /// Writes the file of a directory that has none. If somebody else does so at the same time, theirs stands and is given.
+    pub(crate) fn write(&self, tree: &Tree) -> Result<Self, Error> {
+        let change = Change::Write {
+            path: FILE.into(),
+            contents: Contents::Bytes(Bytes::from(format!("{}\n", self.identifier()))),
+            replace: Replace::No,
+            obsolete: None,
+        };
+        match tree.apply(vec![change], Safety::Power).pop() {
+            Some(Err(error)) if error.reason() == Reason::AlreadyExists => {
+                let theirs = Self::read(tree)?;
+                theirs.ok_or_else(|| file_error(error, Operation::Open, None))
+            }
+            Some(Err(error)) => Err(file_error(error, Operation::Open, None)),
+            _ => Ok(*self),
+        }
+    }
+}

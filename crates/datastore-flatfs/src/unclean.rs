@@ -1,0 +1,1 @@
+//! What to trust after a stop that was not clean.
