@@ -2,6 +2,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod cases;
+#[cfg(feature = "disk")]
+mod disk;
 mod effort;
 mod failure;
 mod hooks;
@@ -20,6 +22,9 @@ mod run;
 mod subject;
 mod views;
 
+#[cfg(feature = "disk")]
+#[cfg_attr(docsrs, doc(cfg(feature = "disk")))]
+pub use self::disk::{DiskOpener, on_a_failing_disk};
 #[cfg(not(target_family = "wasm"))]
 pub use self::kill::{FolderOpener, survives_kills};
 pub use self::{

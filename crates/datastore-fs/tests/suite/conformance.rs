@@ -1,12 +1,12 @@
 //! The harness of the family over folders: on a runtime, without one, and with calls inline.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use datastore_files::Fs;
 use datastore_fs::{Blocking, FsDatastore, FsOptions};
 use interface_datastore::BoxFuture;
-use interface_datastore_tests::{Subject, conformance};
-
-use crate::common::medium;
+use interface_datastore_tests::{Subject, conformance, on_a_failing_disk};
 
 fn on_tokio(future: BoxFuture<'static, ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -47,4 +47,12 @@ conformance!(
     || subject(FsOptions::new().with_names(datastore_fs::Names::Portable)),
     block_on = on_tokio
 );
-conformance!(on_a_failing_disk, medium::subject, block_on = on_tokio);
+conformance!(
+    failing,
+    || on_a_failing_disk(|fs: Arc<dyn Fs>| {
+        // Inline, so that the order of calls is always the same.
+        let options = FsOptions::new().with_blocking(Blocking::Inline);
+        FsDatastore::open("/store", options.with_fs(fs))
+    }),
+    block_on = on_tokio
+);

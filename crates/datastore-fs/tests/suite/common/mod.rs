@@ -1,7 +1,6 @@
 //! What the tests of this crate share.
 
 pub(crate) mod hex;
-pub(crate) mod medium;
 pub(crate) mod tree;
 
 use std::path::{Path, PathBuf};
