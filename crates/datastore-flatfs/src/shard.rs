@@ -93,6 +93,21 @@ impl ShardFunction {
         Self { part, length }.usable()
     }
 
+    /// Reads an identifier as people type it: what comes before the name may be left out, as in `next-to-last/2` or
+    /// `v1/next-to-last/2`.
+    ///
+    /// # Errors
+    ///
+    /// As parsing an identifier, and [`ShardError::TooLong`].
+    pub fn from_short(text: &str) -> Result<Self, ShardError> {
+        let whole: Self = match text.chars().next() {
+            None | Some('/') => text.parse(),
+            Some('v') => format!("{PREFIX}{text}").parse(),
+            Some(_) => format!("{PREFIX}{VERSION}/{text}").parse(),
+        }?;
+        whole.usable()
+    }
+
     /// Refuses a function whose folders no file system could hold. Such an identifier parses, as in the original.
     pub(crate) fn usable(self) -> Result<Self, ShardError> {
         if self.length > MAX_NAME {

@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use datastore_core::{
+    ShardingDatastore,
+    sharding::{Shard, ShardError},
+};
 use datastore_fs::{Blocking, FsDatastore, FsOptions, Names};
 use interface_datastore::{Datastore, Result};
 
@@ -10,6 +14,9 @@ use crate::{Create, OpenOptions, Opener, StoreUrl};
 const EXTENSION: &str = "extension";
 const NAMES: &str = "names";
 const BLOCKING: &str = "blocking";
+const SHARDING: &str = "sharding";
+/// The value of the option for a store whose marker tells the function.
+const MARKED: &str = "marked";
 
 pub(crate) fn opener() -> Opener {
     Opener::new("fs:PATH  a folder of files", |url, options| async move {
@@ -26,6 +33,10 @@ pub(crate) fn opener() -> Opener {
     .with_option(
         BLOCKING,
         "never or inline: whether disk calls may run on the thread that polls",
+    )
+    .with_option(
+        SHARDING,
+        "marked, or how keys are spread over folders: a folder of npm ShardingDatastore, not of go-ds-flatfs",
     )
 }
 
@@ -48,5 +59,34 @@ async fn open(url: &StoreUrl, options: &OpenOptions) -> Result<Arc<dyn Datastore
     if let Some(blocking) = url.choice(BLOCKING, &blocking)? {
         wanted = wanted.with_blocking(blocking);
     }
-    Ok(Arc::new(FsDatastore::open(url.file_path()?, wanted).await?))
+    let sharding = sharding(url)?;
+    let store = FsDatastore::open(url.file_path()?, wanted).await?;
+    Ok(match sharding {
+        Some(shard) => Arc::new(ShardingDatastore::open(&store, shard).await?),
+        None => Arc::new(store),
+    })
+}
+
+/// Whether the keys are sharded, and by which function if the URL tells.
+fn sharding(url: &StoreUrl) -> Result<Option<Option<Shard>>> {
+    match url.option(SHARDING) {
+        None => Ok(None),
+        Some(MARKED) => Ok(Some(None)),
+        Some(text) => {
+            let whole = match text.starts_with('/') {
+                true => text.to_owned(),
+                false => format!("/repo/flatfs/shard/v1/{text}"),
+            };
+            let shard = whole.parse().map_err(|error: ShardError| {
+                url.invalid(format!(
+                    "the option {SHARDING} cannot be \"{text}\": {error}"
+                ))
+                .with_remedy(format!(
+                    "write {MARKED}, next-to-last/2, prefix/3 or suffix/2"
+                ))
+                .with_source(error)
+            })?;
+            Ok(Some(Some(shard)))
+        }
+    }
 }

@@ -1,8 +1,12 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "flatfs")]
+mod flatfs;
 #[cfg(feature = "fs")]
 mod fs;
+#[cfg(feature = "kubo")]
+pub mod kubo;
 #[cfg(feature = "memory")]
 mod memory;
 mod options;

@@ -122,6 +122,8 @@ impl Registry {
     /// A registry of the schemes that the crate's features bring.
     pub fn with_defaults() -> Self {
         let openers: &[(&str, MakeOpener)] = &[
+            #[cfg(feature = "flatfs")]
+            ("flatfs", crate::flatfs::opener),
             #[cfg(feature = "fs")]
             ("fs", crate::fs::opener),
             #[cfg(feature = "memory")]
