@@ -1,12 +1,13 @@
 //! What is known about the durability of files and folders.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use crate::error::{Action, FileError, Result};
-use crate::fs::{Dir, Links, SyncWhat, Wait};
+use crate::fs::{Dir, Metadata, SyncWhat, Wait};
+use crate::publish::Changed;
 use crate::tree::{Tree, absent_is_none, lock};
 use crate::walk::Step;
 
@@ -22,6 +23,8 @@ struct State {
     /// Folders whose own name is durable.
     known: HashSet<PathBuf>,
     unsynced: Unsynced,
+    /// Files that withstand a loss of power, as far as they are remembered, with number and time of change.
+    settled: HashMap<PathBuf, (u64, u64)>,
     /// Files whose sync failed. The kernel reports such a failure once and then forgets it; we do not.
     failed: HashSet<PathBuf>,
     /// A sync of everything failed: what it covered is not known file by file, so nothing of it can be trusted again.
@@ -56,6 +59,9 @@ impl Durable {
         if !state.failed.is_empty() {
             state.failed.remove(path);
         }
+        if !state.settled.is_empty() {
+            state.settled.remove(path);
+        }
         let unsynced = &mut state.unsynced;
         if unsynced.everything {
             return;
@@ -86,6 +92,7 @@ impl Durable {
     pub(crate) fn file_removed(&self, path: &Path) {
         let mut state = lock(&self.0);
         state.failed.remove(path);
+        state.settled.remove(path);
         state.unsynced.files.remove(path);
         state.unsynced.named.remove(path);
         if !state.unsynced.everything {
@@ -98,8 +105,16 @@ impl Durable {
     }
 
     /// The name of a file is durable, as its contents are.
-    pub(crate) fn name_synced(&self, path: &Path) {
-        lock(&self.0).unsynced.named.remove(path);
+    pub(crate) fn name_synced(&self, path: &Path, changed: Changed) {
+        let mut state = lock(&self.0);
+        state.unsynced.named.remove(path);
+        if let Changed::Written(file) | Changed::Kept(file) = changed {
+            if state.settled.len() >= MAX_REMEMBERED {
+                state.settled.clear();
+            }
+            let known = (file.id, file.modified);
+            state.settled.insert(path.to_owned(), known);
+        }
     }
 
     /// The names in a folder could not be made durable: what the sync was to cover counts as failed.
@@ -128,6 +143,17 @@ impl Durable {
         remove()?;
         state.known.remove(folder);
         Ok(())
+    }
+
+    fn is_settled(&self, path: &Path, file: &Metadata) -> bool {
+        let state = lock(&self.0);
+        let known = state.settled.get(path);
+        known == Some(&(file.id, file.modified)) && !state.failed.contains(path)
+    }
+
+    fn has_failed(&self, path: &Path) -> bool {
+        let state = lock(&self.0);
+        state.everything_failed || state.failed.contains(path)
     }
 
     fn knows(&self, folder: &Path) -> bool {
@@ -189,6 +215,19 @@ impl Durable {
 }
 
 impl Tree {
+    /// Whether a file, of which these are the facts, is known to withstand a loss of power: this tree wrote it so, or kept
+    /// it so.
+    #[must_use]
+    pub fn is_settled(&self, path: &Path, file: &Metadata) -> bool {
+        self.inner.durable.is_settled(path, file)
+    }
+
+    /// Whether syncing a file failed, so that only writing it again can make it durable.
+    #[must_use]
+    pub fn has_failed(&self, path: &Path) -> bool {
+        self.inner.durable.has_failed(path)
+    }
+
     /// Makes the files for which `wanted` is true, and the names of all files and folders, durable; those changed through
     /// this tree before the call.
     ///
@@ -216,7 +255,7 @@ impl Tree {
     fn sync_these(&self, taken: &Unsynced) -> Result<()> {
         let mut outcome = Ok(());
         for path in &taken.files {
-            outcome = outcome.and(self.sync_path(path));
+            outcome = outcome.and(self.sync_path(path).map(drop));
         }
         for folder in &taken.folders {
             let synced = self.sync_folder(folder);
@@ -234,7 +273,7 @@ impl Tree {
         let mut outcome = self.sync_folder(Path::new(""));
         while let Some(step) = walk.next(self) {
             outcome = match step? {
-                Step::File(path) => outcome.and(self.sync_path(&path)),
+                Step::File(path) => outcome.and(self.sync_path(&path).map(drop)),
                 Step::Folder(path) => outcome.and(self.sync_folder(&path)),
                 Step::Other(_) => outcome,
             };
@@ -245,20 +284,25 @@ impl Tree {
         outcome
     }
 
-    fn sync_path(&self, path: &Path) -> Result<()> {
-        let opened = self.inner.fs.open_file(&self.inner.root, path, Wait::Yes);
+    /// Makes the contents of a file durable.
+    pub(crate) fn sync_path(&self, path: &Path) -> Result<Changed> {
+        let fs = &self.inner.fs;
+        let opened = self.beneath(path, Wait::Yes, |at, path| {
+            fs.open_file(at, path, Wait::Yes)
+        });
         let Some(file) =
             absent_is_none(opened.map_err(|error| self.failed(Action::Sync, path, error)))?
         else {
-            return Ok(());
+            return Ok(Changed::WasAbsent);
         };
-        self.inner
-            .fs
-            .sync_file(&file, SyncWhat::Data)
-            .map_err(|error| {
-                self.inner.durable.sync_failed(path);
-                self.failed(Action::Sync, path, error)
-            })
+        let metadata = self.inner.fs.file_metadata(&file);
+        let metadata = metadata.map_err(|error| self.failed(Action::Inspect, path, error))?;
+        let synced = self.inner.fs.sync_file(&file, SyncWhat::Data);
+        synced.map_err(|error| {
+            self.inner.durable.sync_failed(path);
+            self.failed(Action::Sync, path, error)
+        })?;
+        Ok(Changed::Kept(metadata))
     }
 
     /// Makes the names in a folder durable, and the folder's own and those above; a folder that is gone by now makes no
@@ -276,15 +320,12 @@ impl Tree {
     }
 
     fn sync_reopened(&self, folder: &Path) -> Result<()> {
-        let fs = &self.inner.fs;
-        let opened = if folder.as_os_str().is_empty() {
-            Ok(self.inner.root.clone())
-        } else {
-            fs.open_dir(&self.inner.root, folder, Links::Refuse)
+        let opened = absent_is_none(self.open_dir(folder));
+        let Some(dir) = opened.map_err(|error| error.during(Action::SyncFolder))? else {
+            return Ok(());
         };
-        let synced = opened.and_then(|dir| fs.sync_dir(&dir));
-        absent_is_none(synced.map_err(|error| self.failed(Action::SyncFolder, folder, error)))
-            .map(|_| ())
+        let synced = self.inner.fs.sync_dir(&dir);
+        synced.map_err(|error| self.failed(Action::SyncFolder, folder, error))
     }
 
     fn sync_names_above(&self, folder: &Path) -> Result<()> {

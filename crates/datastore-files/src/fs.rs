@@ -68,6 +68,12 @@ pub trait Fs: fmt::Debug + Send + Sync + 'static {
     /// Creates the file `name` in `at` for writing; [`io::ErrorKind::AlreadyExists`] if anything is there.
     fn create_file(&self, at: &Dir, name: &OsStr) -> io::Result<File>;
 
+    /// As [`create_file`](Fs::create_file), with rights of access from the start. A system without them leaves them out.
+    fn create_file_for(&self, at: &Dir, name: &OsStr, access: Access) -> io::Result<File> {
+        let _ = access;
+        self.create_file(at, name)
+    }
+
     /// Reads at `offset`; 0 is the end. Fewer bytes than asked may come at any time. With [`Wait::No`]: only what is cached,
     /// or [`io::ErrorKind::WouldBlock`], or [`io::ErrorKind::Unsupported`] on a file system that never can.
     fn read_at(&self, file: &File, buffer: &mut [u8], offset: u64, wait: Wait)
@@ -234,6 +240,18 @@ pub enum Links {
     Refuse,
     /// A link to a folder is followed.
     Follow,
+}
+
+/// Who may do what with a file that is created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Access {
+    /// Everybody may read and write it, less what the process's umask takes away.
+    #[default]
+    Usual,
+    /// Only its owner may read and write it.
+    Owner,
+    /// Everybody may read it and nobody write it, but through the handle that created it.
+    ReadOnly,
 }
 
 /// Whether a rename may replace a file.

@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod beside;
+mod commit;
 mod durable;
 mod error;
 mod fs;
@@ -19,10 +20,11 @@ mod tree;
 mod walk;
 
 pub use beside::side_by_side;
+pub use commit::{Conclude, Job, Prepared};
 pub use error::{Action, FileError, Reason, Result};
 pub use fs::{
-    Dir, DirEntry, Entries, File, Fs, Instant, Kind, Links, LockMode, Metadata, Replace, SyncWhat,
-    Wait, is_link, link_error,
+    Access, Dir, DirEntry, Entries, File, Fs, Instant, Kind, Links, LockMode, Metadata, Replace,
+    SyncWhat, Wait, is_link, link_error,
 };
 pub use gate::{Gates, Pass};
 pub use group::GroupCommit;
@@ -32,5 +34,5 @@ pub use publish::{Change, Changed, Contents, Safety};
 pub use read::OpenFile;
 pub use real::RealFs;
 pub use temp::TempFile;
-pub use tree::{EmptiedFolders, ReadError, Tree};
+pub use tree::{EmptiedFolders, FolderMade, ReadError, Tree};
 pub use walk::{Step, Walk};

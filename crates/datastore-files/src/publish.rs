@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::beside::side_by_side;
 use crate::error::{Action, FileError, Reason, Result};
-use crate::fs::{Dir, Metadata, Replace};
+use crate::fs::{Dir, Metadata, Replace, Wait};
 use crate::temp::TempFile;
 use crate::tree::{EmptiedFolders, FOLDER_RETRIES, Tree, absent_is_none};
 
@@ -41,6 +41,11 @@ pub enum Change {
         path: PathBuf,
         /// A file that must go first, or the removal would bring it to light.
         first: Option<PathBuf>,
+    },
+    /// The file holds what it shall, but it is not known what that withstands: it is synced as if it were written.
+    Keep {
+        /// Its path.
+        path: PathBuf,
     },
 }
 
@@ -78,8 +83,10 @@ pub enum Changed {
     Written(Metadata),
     /// Removed.
     Removed,
-    /// There was nothing to remove.
+    /// There was nothing to remove or keep.
     WasAbsent,
+    /// Left as it was: facts about the file.
+    Kept(Metadata),
 }
 
 /// What an acknowledged change withstands.
@@ -145,6 +152,10 @@ impl Tree {
                 self.publish(temp, &target, false, scratch)
             }
             Change::Remove { path, first } => self.remove_both(&path, first.as_deref(), scratch),
+            Change::Keep { path } => Ok(match self.metadata(&path, Wait::Yes)? {
+                Some(metadata) => Changed::Kept(metadata),
+                None => Changed::WasAbsent,
+            }),
         }
     }
 
@@ -154,7 +165,7 @@ impl Tree {
         safety: Safety,
         outcomes: &mut Vec<Result<Changed>>,
     ) {
-        let ready = self.synced_temps(group);
+        let ready = self.synced_files(group);
         let mut scratch = Scratch::default();
         let mut touched = Vec::with_capacity(ready.len());
         let first = outcomes.len();
@@ -169,6 +180,8 @@ impl Tree {
                     let outcome = self.publish(temp, &target, true, &mut scratch);
                     (target.path, outcome)
                 }
+                Ready::Keep(path) => (path, Ok(Changed::WasAbsent)),
+                Ready::Kept(path, outcome) => (path, outcome),
             };
             touched.push(path);
             outcomes.push(outcome);
@@ -184,12 +197,14 @@ impl Tree {
     }
 
     /// Writes the temporary files of a group, then syncs them: all are on their way to the disk before the first is waited for.
-    fn synced_temps(&self, group: Vec<Change>) -> Vec<Ready> {
+    /// Files that are kept are synced along with them.
+    fn synced_files(&self, group: Vec<Change>) -> Vec<Ready> {
         let several = group.len() > 1;
         let mut ready: Vec<Ready> = Vec::with_capacity(group.len());
         for change in group {
             ready.push(match change {
                 Change::Remove { path, first } => Ready::Remove(path, first),
+                Change::Keep { path } => Ready::Keep(path),
                 Change::Write {
                     path,
                     contents,
@@ -208,7 +223,23 @@ impl Tree {
                 },
             });
         }
-        sync_files(ready)
+        self.sync_files(ready)
+    }
+
+    /// Syncs files side by side.
+    fn sync_files(&self, ready: Vec<Ready>) -> Vec<Ready> {
+        let tree = self.clone();
+        side_by_side(ready, SYNC_HELPERS, move |step| match step {
+            Ready::Write(target, mut temp) => match temp.sync() {
+                Ok(()) => Ready::Write(target, temp),
+                Err(error) => Ready::Failed(target.path, error),
+            },
+            Ready::Keep(path) => {
+                let outcome = tree.sync_path(&path);
+                Ready::Kept(path, outcome)
+            }
+            other => other,
+        })
     }
 
     /// Syncs the folders of changes that took effect, each once. A failure fails all changes of that folder.
@@ -240,9 +271,10 @@ impl Tree {
                 if outcome.is_err() || path.parent() != Some(&folder) {
                     continue;
                 }
-                match &synced {
-                    Ok(()) => self.inner.durable.name_synced(path),
-                    Err(error) => *outcome = Err(self.name_sync_failed(path, error)),
+                match (&synced, &*outcome) {
+                    (Ok(()), Ok(changed)) => self.inner.durable.name_synced(path, *changed),
+                    (Err(error), _) => *outcome = Err(self.name_sync_failed(path, error)),
+                    (Ok(()), Err(_)) => {}
                 }
             }
         }
@@ -277,7 +309,7 @@ impl Tree {
         synced: bool,
         scratch: &mut Scratch,
     ) -> Result<Changed> {
-        let metadata = temp.seal()?;
+        let mut metadata = temp.seal()?;
         let path = &target.path;
         let (folder, name) = split(self, path)?;
         let mut retries = FOLDER_RETRIES;
@@ -289,6 +321,12 @@ impl Tree {
                 Err(error) if error.kind() == io::ErrorKind::NotFound && retries > 0 => {
                     retries -= 1;
                     scratch.folders.forget(folder);
+                }
+                // The folder is a link to another file system.
+                Err(error) if error.kind() == io::ErrorKind::CrossesDevices && retries > 0 => {
+                    retries -= 1;
+                    temp = temp.copied_to(&dir, self.access)?;
+                    metadata = temp.seal()?;
                 }
                 Err(error) => return Err(self.failed(Action::Rename, path, error)),
             }
@@ -361,18 +399,9 @@ struct Target {
 enum Ready {
     Write(Target, TempFile),
     Remove(PathBuf, Option<PathBuf>),
+    Keep(PathBuf),
+    Kept(PathBuf, Result<Changed>),
     Failed(PathBuf, FileError),
-}
-
-/// Syncs files side by side.
-fn sync_files(ready: Vec<Ready>) -> Vec<Ready> {
-    side_by_side(ready, SYNC_HELPERS, |step| match step {
-        Ready::Write(target, mut temp) => match temp.sync() {
-            Ok(()) => Ready::Write(target, temp),
-            Err(error) => Ready::Failed(target.path, error),
-        },
-        other => other,
-    })
 }
 
 /// What changes of one call share.

@@ -21,7 +21,8 @@ impl Tree {
     /// [`Reason::LinkInTheWay`](crate::Reason::LinkInTheWay),
     /// [`Reason::WouldBlock`](crate::Reason::WouldBlock) with [`Wait::No`], and what else opening meets.
     pub fn open_file(&self, path: &Path, wait: Wait) -> Result<Option<OpenFile>> {
-        let opened = self.inner.fs.open_file(&self.inner.root, path, wait);
+        let fs = &self.inner.fs;
+        let opened = self.beneath(path, wait, |at, path| fs.open_file(at, path, wait));
         let Some(file) =
             absent_is_none(opened.map_err(|error| self.failed(Action::Open, path, error)))?
         else {

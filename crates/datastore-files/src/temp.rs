@@ -12,9 +12,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use crate::error::{Action, Context, FileError, Result};
-use crate::fs::{Dir, File, Fs, Kind, LockMode, Metadata, Replace, SyncWhat, Wait};
+use crate::fs::{Access, Dir, File, Fs, Kind, LockMode, Metadata, Replace, SyncWhat, Wait};
 
 const LOCK_SUFFIX: &str = ".lock";
+/// Bytes that are copied at a time to another file system.
+const COPY_PIECE: usize = 1 << 18;
 
 /// A folder of temporary files, one owner among perhaps several.
 ///
@@ -69,25 +71,21 @@ impl TempArea {
     }
 
     /// Creates a temporary file. It is removed when dropped unless it was published.
-    pub(crate) fn create(self: &Arc<Self>) -> Result<TempFile> {
+    pub(crate) fn create(self: &Arc<Self>, access: Access) -> Result<TempFile> {
         let name = OsString::from(format!(
             "{}.{}",
             self.id,
             self.next.fetch_add(1, Ordering::Relaxed)
         ));
-        let file = self.fs.create_file(&self.dir, &name);
+        let file = self.fs.create_file_for(&self.dir, &name, access);
         let file =
             file.map_err(|error| FileError::new(Action::Create, &self.path.join(&name), error))?;
-        Ok(TempFile {
-            area: Arc::clone(self),
+        Ok(TempFile::new(
+            Arc::clone(self),
+            self.dir.clone(),
             name,
             file,
-            len: 0,
-            sealed: None,
-            started: false,
-            synced: false,
-            published: false,
-        })
+        ))
     }
 
     /// Removes the files of owners that are gone; gives their paths.
@@ -190,6 +188,7 @@ fn new_id() -> String {
 /// A file that has no name of its own yet.
 pub struct TempFile {
     area: Arc<TempArea>,
+    dir: Dir,
     name: OsString,
     file: File,
     len: u64,
@@ -211,6 +210,20 @@ impl fmt::Debug for TempFile {
 }
 
 impl TempFile {
+    fn new(area: Arc<TempArea>, dir: Dir, name: OsString, file: File) -> Self {
+        Self {
+            area,
+            dir,
+            name,
+            file,
+            len: 0,
+            sealed: None,
+            started: false,
+            synced: false,
+            published: false,
+        }
+    }
+
     /// Appends all of `bytes`. Blocks.
     ///
     /// # Errors
@@ -295,9 +308,33 @@ impl TempFile {
     pub(crate) fn publish(&mut self, dir: &Dir, name: &OsStr, replace: Replace) -> io::Result<()> {
         self.area
             .fs
-            .rename((&self.area.dir, &self.name), (dir, name), replace)?;
+            .rename((&self.dir, &self.name), (dir, name), replace)?;
         self.published = true;
         Ok(())
+    }
+
+    /// A copy in the folder `dir` on another file system, as finished as this one. Its name is one that go-ds-flatfs knows
+    /// for a temporary file in such a place.
+    pub(crate) fn copied_to(&self, dir: &Dir, access: Access) -> Result<Self> {
+        let name = OsString::from(format!("put-{}", unique_nanos()));
+        let file = self.area.fs.create_file_for(dir, &name, access);
+        let file = file.map_err(|error| self.failed(Action::Create, error))?;
+        let mut copy = Self::new(Arc::clone(&self.area), dir.clone(), name, file);
+        let mut buffer = vec![0; COPY_PIECE];
+        while copy.len < self.len {
+            let read = self
+                .area
+                .fs
+                .read_at(&self.file, &mut buffer, copy.len, Wait::Yes);
+            match read.map_err(|error| self.failed(Action::Read, error))? {
+                0 => return Err(self.failed(Action::Read, io::ErrorKind::UnexpectedEof.into())),
+                count => copy.write_all(buffer.get(..count).unwrap_or_default())?,
+            }
+        }
+        if self.synced {
+            copy.sync()?;
+        }
+        Ok(copy)
     }
 
     fn failed(&self, action: Action, error: io::Error) -> FileError {
@@ -308,7 +345,7 @@ impl TempFile {
 impl Drop for TempFile {
     fn drop(&mut self) {
         if !self.published {
-            let _ = self.area.fs.remove_file(&self.area.dir, &self.name);
+            let _ = self.area.fs.remove_file(&self.dir, &self.name);
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::durable::Durable;
 use crate::error::{Action, Context, FileError, Reason, Result};
-use crate::fs::{Dir, Entries, Fs, Instant, Links, Metadata, Wait};
+use crate::fs::{Access, Dir, Entries, Fs, Instant, Links, Metadata, Wait, is_link};
 use crate::hop::Blocking;
 use crate::temp::{self, Remove, TempArea, TempFile};
 
@@ -21,7 +22,13 @@ pub(crate) const FOLDER_RETRIES: usize = 100;
 pub struct Tree {
     pub(crate) inner: Arc<Inner>,
     pub(crate) emptied: EmptiedFolders,
+    links: Links,
+    pub(crate) access: Access,
+    folder_made: Option<FolderMade>,
 }
+
+/// Told of each folder that a tree makes, by its path relative to the root.
+pub type FolderMade = Arc<dyn Fn(&Tree, &Path) + Send + Sync>;
 
 /// What becomes of a folder when [`Tree::apply`] removes the last file in it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -75,6 +82,9 @@ impl Tree {
                 durable: Durable::default(),
             }),
             emptied: EmptiedFolders::default(),
+            links: Links::Refuse,
+            access: Access::default(),
+            folder_made: None,
         })
     }
 
@@ -82,6 +92,28 @@ impl Tree {
     #[must_use]
     pub fn with_emptied_folders(mut self, emptied: EmptiedFolders) -> Self {
         self.emptied = emptied;
+        self
+    }
+
+    /// The same tree, in which a link in the root may stand for a folder anywhere, if `links` is [`Links::Follow`]. Links
+    /// further down are refused all the same. Default: [`Links::Refuse`].
+    #[must_use]
+    pub fn with_links_in_root(mut self, links: Links) -> Self {
+        self.links = links;
+        self
+    }
+
+    /// The same tree, with these rights of access for the files that it makes. Default: [`Access::Usual`].
+    #[must_use]
+    pub fn with_access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
+    /// The same tree, which calls `told` for each folder that it makes for a file.
+    #[must_use]
+    pub fn with_folder_made(mut self, told: FolderMade) -> Self {
+        self.folder_made = Some(told);
         self
     }
 
@@ -146,7 +178,8 @@ impl Tree {
     ///
     /// [`Reason::LinkInTheWay`] for a link before the last component and what else asking meets.
     pub fn metadata(&self, path: &Path, wait: Wait) -> Result<Option<Metadata>> {
-        let found = self.inner.fs.metadata(&self.inner.root, path, wait);
+        let fs = &self.inner.fs;
+        let found = self.beneath(path, wait, |at, path| fs.metadata(at, path, wait));
         absent_is_none(found.map_err(|error| self.failed(Action::Inspect, path, error)))
     }
 
@@ -172,12 +205,21 @@ impl Tree {
     ///
     /// What creating a file meets.
     pub fn temp_file(&self) -> Result<TempFile> {
+        self.temp_file_for(self.access)
+    }
+
+    /// As [`temp_file`](Self::temp_file), with other rights of access than those of the tree.
+    ///
+    /// # Errors
+    ///
+    /// What creating a file meets.
+    pub fn temp_file_for(&self, access: Access) -> Result<TempFile> {
         let area = self.temp()?;
-        match area.create() {
+        match area.create(access) {
             Err(error) if error.reason() == Reason::NotFound => {
                 // Somebody removed the folder of temporary files. A new one has to be claimed.
                 self.release();
-                self.temp()?.create()
+                self.temp()?.create(access)
             }
             other => other,
         }
@@ -264,11 +306,50 @@ impl Tree {
         if path.as_os_str().is_empty() {
             return Ok(self.inner.root.clone());
         }
-        let opened = self
-            .inner
-            .fs
-            .open_dir(&self.inner.root, path, Links::Refuse);
+        let fs = &self.inner.fs;
+        let opened = match path.parent() {
+            Some(above) if above.as_os_str().is_empty() => {
+                fs.open_dir(&self.inner.root, path, self.links)
+            }
+            _ => self.beneath(path, Wait::Yes, |at, path| {
+                fs.open_dir(at, path, Links::Refuse)
+            }),
+        };
         opened.map_err(|error| self.failed(Action::Open, path, error))
+    }
+
+    /// Whether the name of a link in the root stands for a folder.
+    pub(crate) fn leads_to_folder(&self, path: &Path) -> bool {
+        let in_root = path
+            .parent()
+            .is_some_and(|above| above.as_os_str().is_empty());
+        self.links == Links::Follow && in_root && self.open_dir(path).is_ok()
+    }
+
+    /// Does something with what lies at `path`, seen from the root, or from the folder that a link in the root points to
+    /// where such links are followed.
+    pub(crate) fn beneath<T>(
+        &self,
+        path: &Path,
+        wait: Wait,
+        act: impl Fn(&Dir, &Path) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let error = match act(&self.inner.root, path) {
+            Err(error) if self.links == Links::Follow && is_link(&error) => error,
+            outcome => return outcome,
+        };
+        if wait == Wait::No {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let mut names = path.components();
+        match (names.next(), names.as_path()) {
+            (Some(first), rest) if !rest.as_os_str().is_empty() => {
+                let fs = &self.inner.fs;
+                let folder = fs.open_dir(&self.inner.root, first.as_ref(), Links::Follow)?;
+                act(&folder, rest)
+            }
+            _ => Err(error),
+        }
     }
 
     /// Opens a folder, creating it and those above it where they are missing.
@@ -291,17 +372,26 @@ impl Tree {
                 continue;
             };
             match self.inner.fs.create_dir(&at, name) {
-                Ok(()) => self.inner.durable.folder_changed(parent),
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Ok(()) => {
+                    self.inner.durable.folder_changed(parent);
+                    if let Some(told) = &self.folder_made {
+                        told(self, next);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(self.failed(Action::Create, next, error)),
             }
-            let opened = self.inner.fs.open_dir(&at, Path::new(name), Links::Refuse);
+            let links = match parent.as_os_str().is_empty() {
+                true => self.links,
+                false => Links::Refuse,
+            };
+            let opened = self.inner.fs.open_dir(&at, Path::new(name), links);
             at = opened.map_err(|error| self.failed(Action::Open, next, error))?;
         }
         Ok(at)
     }
 
-    pub(crate) fn failed(&self, action: Action, path: &Path, error: std::io::Error) -> FileError {
+    pub(crate) fn failed(&self, action: Action, path: &Path, error: io::Error) -> FileError {
         FileError::new(action, &self.full(path), error)
     }
 
@@ -348,8 +438,8 @@ impl Tree {
                 self.prune(HashSet::from([parent.to_owned()]));
                 Ok(true)
             }
-            Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty => Ok(false),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(self.failed(Action::Remove, path, error)),
         }
     }

@@ -14,7 +14,7 @@ pub enum Step {
     File(PathBuf),
     /// A folder into which the walk will go.
     Folder(PathBuf),
-    /// A link, a device and the like; never followed.
+    /// A link, a device and the like; not followed.
     Other(PathBuf),
 }
 
@@ -81,7 +81,11 @@ impl Walk {
                     }
                 };
                 let path = folder.join(&entry.name);
-                match entry.kind {
+                let kind = match entry.kind {
+                    Kind::Link if tree.leads_to_folder(&path) => Kind::Dir,
+                    kind => kind,
+                };
+                match kind {
                     Kind::File => return Some(Ok(Step::File(path))),
                     Kind::Dir if (self.enter)(&path) => {
                         let parent = folder.clone();

@@ -80,7 +80,7 @@ impl FsDatastore {
                 tree,
                 layout,
                 gates: Gates::default(),
-                durable: GroupCommit::new(move |jobs| crate::write::commit(&group_tree, jobs)),
+                durable: GroupCommit::of_changes(group_tree),
                 watchers: Watchers::new(),
                 blocking,
                 rules: key_rules(),

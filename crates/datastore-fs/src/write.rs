@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use datastore_files::{
-    Action, Blocking, Change, Changed, Contents, FileError, Kind, Pass, Reason, Replace, Safety,
-    TempFile, Tree, Wait, side_by_side,
+    Action, Blocking, Change, Changed, Contents, FileError, Kind, Prepared, Reason, Replace,
+    Safety, TempFile, Wait,
 };
 use interface_datastore::{
     Batch, BatchOp, BatchReport, Condition, DeleteOptions, Error, ErrorKind, Key, Operation,
@@ -23,41 +23,9 @@ pub(crate) type Outcome = Result<Changed, FileError>;
 
 /// Values larger than this are written and synced before they join others that share a sync, who need not wait for them.
 const MAX_SHARED: usize = 1 << 20;
-/// A group gets one more thread to write values for so many of them.
-const JOBS_PER_THREAD: usize = 8;
 
 /// A change that shall survive loss of power, before its condition was checked and its value written.
-pub(crate) type Job = Box<dyn FnOnce() -> Result<Durable> + Send>;
-
-type Conclude = Box<dyn FnOnce(Outcome) -> Result<Written> + Send>;
-
-/// The change, what follows it, and the key's pass, which is held until then.
-pub(crate) struct Durable {
-    change: Change,
-    conclude: Conclude,
-    pass: Pass<Key>,
-}
-
-/// Applies the changes of several writers at once, so that they share syncs. Blocks.
-pub(crate) fn commit(tree: &Tree, jobs: Vec<Job>) -> Vec<Result<Written>> {
-    let helpers = jobs.len() / JOBS_PER_THREAD;
-    let prepared = side_by_side(jobs, helpers, |job| job());
-    let mut changes = Vec::with_capacity(prepared.len());
-    let mut rest = Vec::with_capacity(prepared.len());
-    for job in prepared {
-        rest.push(job.map(|durable| {
-            changes.push(durable.change);
-            (durable.conclude, durable.pass)
-        }));
-    }
-    let mut outcomes = tree.apply(changes, Safety::Power).into_iter();
-    let conclude = |job: Result<(Conclude, Pass<Key>)>| {
-        let (conclude, _pass) = job?;
-        // apply gives as many outcomes as it takes changes.
-        conclude(outcomes.next().unwrap_or(Ok(Changed::WasAbsent)))
-    };
-    rest.into_iter().map(conclude).collect()
-}
+pub(crate) type Job = datastore_files::Job<Result<Written>>;
 
 impl FsDatastore {
     pub(crate) async fn put(
@@ -107,12 +75,11 @@ impl FsDatastore {
         let prepare = move || {
             let temp = put.prepare(&store, contents)?;
             let change = put.change(Contents::Temp(temp));
-            let conclude = Box::new(move |outcome| put.conclude(&store, outcome));
-            Ok(Durable {
-                change,
-                conclude,
-                pass,
-            })
+            let conclude = Box::new(move |outcome| {
+                let _pass = pass;
+                put.conclude(&store, outcome)
+            });
+            Ok(Prepared { change, conclude })
         };
         self.commit(Operation::Put, prepare).await
     }
@@ -159,13 +126,8 @@ impl FsDatastore {
         if safety == Safety::Power {
             let prepare = move || {
                 let (store, pass) = check()?;
-                let key = pass.key().clone();
-                let conclude = Box::new(move |outcome| store.concluded_delete(&key, outcome));
-                Ok(Durable {
-                    change,
-                    conclude,
-                    pass,
-                })
+                let conclude = Box::new(move |outcome| store.concluded_delete(pass.key(), outcome));
+                Ok(Prepared { change, conclude })
             };
             return self.commit(Operation::Delete, prepare).await.map(|_| ());
         }
@@ -181,14 +143,18 @@ impl FsDatastore {
     async fn commit(
         &self,
         operation: Operation,
-        prepare: impl FnOnce() -> Result<Durable> + Send + 'static,
+        prepare: impl FnOnce() -> Result<Prepared<Result<Written>>> + Send + 'static,
     ) -> Result<Written> {
         let inner = &self.inner;
         // Syncing takes far longer than a hop, and callers on one thread could not share it.
         let blocking = Blocking::Never;
         let submitted = inner
             .durable
-            .submit(blocking, inner.tree.path(), Box::new(prepare))
+            .submit(
+                blocking,
+                inner.tree.path(),
+                Box::new(|| prepare().map_err(Err)),
+            )
             .await;
         submitted.map_err(|error| file_error(error, operation, None))?
     }

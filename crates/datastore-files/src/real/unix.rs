@@ -13,8 +13,8 @@ use rustix::io::Errno;
 
 use super::{check_name, check_path, create_with_parents};
 use crate::fs::{
-    Dir, DirEntry, Entries, File, Fs, Instant, Kind, Links, LockMode, Metadata, Replace, SyncWhat,
-    Wait, link_error,
+    Access, Dir, DirEntry, Entries, File, Fs, Instant, Kind, Links, LockMode, Metadata, Replace,
+    SyncWhat, Wait, link_error,
 };
 
 const DIR_FLAGS: OFlags = OFlags::RDONLY
@@ -140,13 +140,22 @@ impl Fs for RealFs {
     }
 
     fn create_file(&self, at: &Dir, name: &OsStr) -> io::Result<File> {
+        self.create_file_for(at, name, Access::Usual)
+    }
+
+    fn create_file_for(&self, at: &Dir, name: &OsStr, access: Access) -> io::Result<File> {
         check_name(name)?;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mode = match access {
+            Access::Usual => FILE_MODE,
+            Access::Owner => Mode::from_raw_mode(0o600),
+            Access::ReadOnly => Mode::from_raw_mode(0o444),
+        };
         Ok(File::new(rustix::fs::openat(
             dir_fd(at)?,
             name,
             flags,
-            FILE_MODE,
+            mode,
         )?))
     }
 

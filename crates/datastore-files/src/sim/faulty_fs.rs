@@ -10,7 +10,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::fault::{Fault, FaultHook, FsOp, OpCounts, OpKind};
 use super::power_loss::PowerLossFs;
 use crate::fs::{
-    Dir, DirEntry, Entries, File, Fs, Instant, Links, LockMode, Metadata, Replace, SyncWhat, Wait,
+    Access, Dir, DirEntry, Entries, File, Fs, Instant, Links, LockMode, Metadata, Replace,
+    SyncWhat, Wait,
 };
 
 /// Wraps a file system and fails its operations as a [`FaultHook`] says. Clones share hook and counts.
@@ -222,10 +223,14 @@ impl Fs for FaultyFs {
     }
 
     fn create_file(&self, at: &Dir, name: &OsStr) -> io::Result<File> {
+        self.create_file_for(at, name, Access::Usual)
+    }
+
+    fn create_file_for(&self, at: &Dir, name: &OsStr, access: Access) -> io::Result<File> {
         let at = FaultyDir::of(at)?;
         let full = at.path.join(name);
         let created = self.act(&op(OpKind::CreateFile, &full), || {
-            self.inner.create_file(&at.inner, name)
+            self.inner.create_file_for(&at.inner, name, access)
         })?;
         Ok(wrap_file(created, full))
     }

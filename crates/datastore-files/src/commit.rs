@@ -1,0 +1,61 @@
+//! Changes of several callers, made durable together.
+
+use crate::beside::side_by_side;
+use crate::error::Result;
+use crate::group::GroupCommit;
+use crate::publish::{Change, Changed, Safety};
+use crate::tree::Tree;
+
+/// A group gets one more thread to prepare changes for so many of them.
+const JOBS_PER_THREAD: usize = 8;
+
+/// Prepares a change that shall survive loss of power, its value written already; or tells the outcome if there is nothing
+/// to change. Blocks.
+pub type Job<T> = Box<dyn FnOnce() -> Result<Prepared<T>, T> + Send>;
+
+/// See [`Prepared::conclude`].
+pub type Conclude<T> = Box<dyn FnOnce(Result<Changed>) -> T + Send>;
+
+/// A change whose time has come, and what follows it.
+pub struct Prepared<T> {
+    /// The change.
+    pub change: Change,
+    /// Makes the caller's outcome of the change's. What must be held until then, such as a key, is held by this.
+    pub conclude: Conclude<T>,
+}
+
+impl<T> std::fmt::Debug for Prepared<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepared")
+            .field("change", &self.change)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T: Send + 'static> GroupCommit<Job<T>, T> {
+    /// Groups whose changes are applied to a tree at [`Safety::Power`], so that they share their syncs.
+    #[must_use]
+    pub fn of_changes(tree: Tree) -> Self {
+        Self::new(move |jobs| commit(&tree, jobs))
+    }
+}
+
+fn commit<T: Send + 'static>(tree: &Tree, jobs: Vec<Job<T>>) -> Vec<T> {
+    let helpers = jobs.len() / JOBS_PER_THREAD;
+    let prepared = side_by_side(jobs, helpers, |job| job());
+    let mut changes = Vec::with_capacity(prepared.len());
+    let mut rest = Vec::with_capacity(prepared.len());
+    for job in prepared {
+        rest.push(job.map(|ready| {
+            changes.push(ready.change);
+            ready.conclude
+        }));
+    }
+    let mut outcomes = tree.apply(changes, Safety::Power).into_iter();
+    let conclude = |job: Result<Conclude<T>, T>| match job {
+        // apply gives as many outcomes as it takes changes.
+        Ok(conclude) => conclude(outcomes.next().unwrap_or(Ok(Changed::WasAbsent))),
+        Err(outcome) => outcome,
+    };
+    rest.into_iter().map(conclude).collect()
+}
