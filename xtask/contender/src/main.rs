@@ -54,6 +54,8 @@ const OTHERS: &[&str] = &[
     "layers",
     "limit-btreemap",
     "limit-hashmap",
+    "limit-flatfs",
+    "limit-flatfs-fsync",
     "limit-fs",
     "limit-fs-fsync",
     "object_store-mem",
@@ -69,6 +71,12 @@ async fn contend(options: &Options) -> Result<()> {
         "limit-hashmap" => over(options, async |_| Ok(Locked::<HashMap<_, _>>::default())).await,
         "limit-fs" | "limit-fs-fsync" => {
             over(options, async |folder: PathBuf| Files::new(&folder, synced)).await
+        }
+        "limit-flatfs" | "limit-flatfs-fsync" => {
+            over(options, async |folder: PathBuf| {
+                Files::sharded(&folder, synced)
+            })
+            .await
         }
         "object_store-mem" => over(options, async |_| Ok(Objects::memory())).await,
         "object_store-fs" | "object_store-fs-fsync" => {

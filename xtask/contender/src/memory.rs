@@ -1,21 +1,28 @@
-//! What stays in memory while much data passes: the peak resident size of a process for each case.
+//! What stays in memory while much data passes: the peak resident size of a process for each case. And how long it takes
+//! to open a large store.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use clap::ValueEnum;
+use datastore_flatfs::{Accuracy, FlatfsDatastore, FlatfsOptions};
 use datastore_fs::{FsDatastore, FsOptions};
 use futures::{StreamExt, TryStreamExt, future, stream};
-use interface_datastore::{DatastoreExt, Key, Query};
+use interface_datastore::{Datastore, DatastoreExt, Key, Query};
 
 use crate::inputs::{self, Values};
 use crate::options::Layout;
 
 /// The most that a process may hold, in units of 1000² bytes.
 const LIMIT: f64 = 100.0;
+/// The same for a query of blocks in flatfs.
+const FLAT_LIMIT: f64 = 64.0;
+/// The most milliseconds that opening may take.
+const OPEN_LIMIT: f64 = 50.0;
 const SMALL: usize = 256;
 const BLOCK: usize = 256 * 1024;
 /// Bytes of a piece of the long value.
@@ -36,6 +43,21 @@ enum Case {
     FillBlocks,
     /// Counts what `datastore cp` made of them.
     CountBlocks,
+    /// Stores many small values in flatfs.
+    FillFlat,
+    /// Lists them with their values.
+    QueryFlat,
+    /// Opens that store without knowing its size, and prints the milliseconds.
+    OpenFlat,
+}
+
+impl Case {
+    fn layout(self) -> Layout {
+        match self {
+            Self::FillFlat | Self::QueryFlat | Self::OpenFlat => Layout::Flat,
+            _ => Layout::Nested,
+        }
+    }
 }
 
 /// One case, in a process of its own.
@@ -53,13 +75,25 @@ pub(crate) struct Args {
 
 /// Runs one case.
 pub(crate) async fn case(args: &Args) -> Result<()> {
-    let store = FsDatastore::open(&args.dir, FsOptions::new()).await?;
+    if args.case == Case::OpenFlat {
+        return open_flat(&args.dir).await;
+    }
+    let store = match args.case.layout() {
+        Layout::Nested => FsDatastore::open(&args.dir, FsOptions::new())
+            .await?
+            .handle(),
+        Layout::Flat => FlatfsDatastore::open(&args.dir, FlatfsOptions::new())
+            .await?
+            .handle(),
+    };
     let long = Key::new("/long");
     let values = Values::new(PIECE);
     match args.case {
-        Case::FillSmall => fill(&store, "small", SMALL, args.count).await,
-        Case::FillBlocks => fill(&store, "large", BLOCK, args.count).await,
-        Case::Query => expect(&store, SMALL, args.count).await,
+        Case::FillSmall | Case::FillFlat => {
+            fill(&store, args.case.layout(), "small", SMALL, args.count).await
+        }
+        Case::FillBlocks => fill(&store, args.case.layout(), "large", BLOCK, args.count).await,
+        Case::Query | Case::QueryFlat => expect(&store, SMALL, args.count).await,
         Case::CountBlocks => expect(&store, BLOCK, args.count).await,
         Case::PutLong => {
             let pieces = (0..args.count).map(move |index| Ok(values.get(index, PIECE)));
@@ -73,13 +107,34 @@ pub(crate) async fn case(args: &Args) -> Result<()> {
             let pieces = (0..args.count).map(|index| values.get(index, PIECE));
             same(body.map_err(Into::into), pieces).await
         }
+        Case::OpenFlat => unreachable!("done above"),
     }
 }
 
-async fn fill(store: &FsDatastore, kind: &'static str, size: usize, count: usize) -> Result<()> {
+async fn open_flat(dir: &Path) -> Result<()> {
+    std::fs::remove_file(dir.join("diskUsage.cache"))?;
+    let start = Instant::now();
+    let store = FlatfsDatastore::open(dir, FlatfsOptions::new()).await?;
+    let took = start.elapsed();
+    ensure!(
+        store.usage().1 != Accuracy::Exact,
+        "the count had ended before the store was open"
+    );
+    println!("{}", took.as_secs_f64() * 1e3);
+    store.close().await?;
+    Ok(())
+}
+
+async fn fill(
+    store: &Arc<dyn Datastore>,
+    layout: Layout,
+    kind: &'static str,
+    size: usize,
+    count: usize,
+) -> Result<()> {
     let values = Values::new(size);
     let pairs = (0..count).map(move |index| {
-        let key = inputs::key(Layout::Nested, kind, index);
+        let key = inputs::key(layout, kind, index);
         (Key::new(key), values.get(index, size))
     });
     let stored = store.put_many(pairs);
@@ -87,10 +142,11 @@ async fn fill(store: &FsDatastore, kind: &'static str, size: usize, count: usize
         .try_fold(0, |stored, _| future::ok(stored + 1))
         .await?;
     ensure!(stored == count, "{stored} of {count} were stored");
+    store.close().await?;
     Ok(())
 }
 
-async fn expect(store: &FsDatastore, size: usize, count: usize) -> Result<()> {
+async fn expect(store: &Arc<dyn Datastore>, size: usize, count: usize) -> Result<()> {
     let entries = store.query(Query::all());
     let add = |(count, bytes), entry: interface_datastore::Entry| {
         future::ok((count + 1, bytes + entry.into_value().len()))
@@ -135,30 +191,32 @@ pub(crate) fn run(work: &Path, scale: f64) -> Result<()> {
 
 fn cases(folder: &Path, scale: f64) -> Result<()> {
     let scaled = |count: usize| ((count as f64 * scale) as usize).max(1);
-    let [small, blocks, copy, long] =
-        ["small", "blocks", "copy", "long"].map(|name| folder.join(name));
+    let [small, blocks, copy, long, flat] =
+        ["small", "blocks", "copy", "long", "flat"].map(|name| folder.join(name));
     let (keys, pieces, copied) = (scaled(1_000_000), scaled(1024), scaled(8192));
     println!("| what | seconds | peak resident, MB | at most |");
     println!("|---|---|---|---|");
     let mut over = false;
-    let mut row = |what: String, command: Command| -> Result<()> {
+    let mut row = |what: String, command: Command, limit: f64| -> Result<()> {
         let (took, peak) = watch(command)?;
         println!(
-            "| {what} | {:.1} | {peak:.1} | {LIMIT} |",
+            "| {what} | {:.1} | {peak:.1} | {limit} |",
             took.as_secs_f64()
         );
-        over |= peak > LIMIT;
+        over |= peak > limit;
         Ok(())
     };
     watch(own(Case::FillSmall, &small, keys)?)?;
     row(
         format!("query of {keys} values of {SMALL} B"),
         own(Case::Query, &small, keys)?,
+        LIMIT,
     )?;
     for (what, case) in [("put", Case::PutLong), ("get", Case::GetLong)] {
         row(
             format!("{what} of one value of {pieces} MiB"),
             own(case, &long, pieces)?,
+            LIMIT,
         )?;
     }
     match program()? {
@@ -170,6 +228,7 @@ fn cases(folder: &Path, scale: f64) -> Result<()> {
             row(
                 format!("`datastore cp` of {copied} blocks of {BLOCK} B"),
                 command,
+                LIMIT,
             )?;
             watch(own(Case::CountBlocks, &copy, copied)?)?;
         }
@@ -177,8 +236,25 @@ fn cases(folder: &Path, scale: f64) -> Result<()> {
             "| `datastore cp` | not measured: build datastore-cli beside this | – | {LIMIT} |"
         ),
     }
-    ensure!(!over, "a process held more than {LIMIT} MB");
+    watch(own(Case::FillFlat, &flat, keys)?)?;
+    row(
+        format!("query of {keys} values of {SMALL} B in flatfs"),
+        own(Case::QueryFlat, &flat, keys)?,
+        FLAT_LIMIT,
+    )?;
+    let opened = opening(own(Case::OpenFlat, &flat, keys)?)?;
+    println!("\nopening flatfs with {keys} values, uncounted: {opened:.1} ms of {OPEN_LIMIT}");
+    ensure!(!over, "a process held more than it may");
+    ensure!(opened <= OPEN_LIMIT, "opening took {opened:.1} ms");
     Ok(())
+}
+
+/// The milliseconds that a process prints.
+fn opening(mut command: Command) -> Result<f64> {
+    let output = command.stderr(Stdio::inherit()).output()?;
+    ensure!(output.status.success(), "{command:?} ended badly");
+    let printed = String::from_utf8(output.stdout)?;
+    printed.trim().parse().context("no number was printed")
 }
 
 fn own(case: Case, dir: &Path, count: usize) -> Result<Command> {

@@ -22,6 +22,11 @@ pub(crate) trait Subject: Clone + Send + Sync + 'static {
 
     fn put(&self, key: &Self::Key, value: Bytes) -> impl Future<Output = Result<()>> + Send;
 
+    /// Stores what is there already. The limit is to find that out: it opens and compares.
+    fn put_again(&self, key: &Self::Key, value: Bytes) -> impl Future<Output = Result<()>> + Send {
+        self.put(key, value)
+    }
+
     /// Stores all pairs, in the best way that the subject has for several at once.
     fn write(&self, pairs: Vec<(Self::Key, Bytes)>) -> impl Future<Output = Result<()>> + Send;
 

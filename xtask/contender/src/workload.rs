@@ -82,6 +82,8 @@ where
             "batch-small" => self.put_batches(self.options.n_small).await?,
             "batch-512" => self.put_batches(BATCH).await?,
             "putmany-small" => self.put_many().await?,
+            "reput-small" => self.put_again(Small).await?,
+            "reput-block" => self.put_again(Block).await?,
             "get-small" => self.get_each(Small).await?,
             "get-block" => self.get_each(Block).await?,
             "getmany-small" => self.get_many().await?,
@@ -93,7 +95,8 @@ where
                 self.miss("again").await?
             }
             "query-all" => self.query_all().await?,
-            "querykeys-prefix" => self.query_keys().await?,
+            "querykeys-all" => self.query_keys("/").await?,
+            "querykeys-prefix" => self.query_keys(self.options.layout.prefix()).await?,
             "mixed" => self.mixed().await?,
             "delete" => self.delete().await?,
             _ => return Ok(None),
@@ -238,6 +241,23 @@ where
             .await
     }
 
+    /// Puts every value once more, in random order.
+    async fn put_again(&mut self, kind: Kind) -> Result<Done> {
+        let (count, size) = (self.count(kind), self.size(kind));
+        let (values, mut random) = (self.values.clone(), Random::new(self.options.seed_of(2)));
+        let filled = self.filled(kind).await?;
+        let start = Instant::now();
+        for _ in 0..count {
+            let index = random.below(count);
+            let value = values.get(index, size);
+            filled.store.put_again(&filled.keys[index], value).await?;
+        }
+        let took = start.elapsed();
+        let stored = filled.store.query_keys("/").await?;
+        ensure!(stored == count, "{stored} keys are stored");
+        Ok(Done::of(count, size, took))
+    }
+
     async fn get_each(&mut self, kind: Kind) -> Result<Done> {
         let (count, size) = (self.count(kind), self.size(kind));
         let mut random = Random::new(self.options.seed);
@@ -328,14 +348,13 @@ where
     }
 
     /// Counted by the keys delivered.
-    async fn query_keys(&mut self) -> Result<Done> {
+    async fn query_keys(&mut self, prefix: &str) -> Result<Done> {
         let (layout, count) = (self.options.layout, self.count(Kind::Small));
-        let has_prefix =
-            |index: &usize| inputs::key(layout, "small", *index).starts_with(layout.prefix());
+        let has_prefix = |index: &usize| inputs::key(layout, "small", *index).starts_with(prefix);
         let wanted = (0..count).filter(has_prefix).count();
         let filled = self.filled(Kind::Small).await?;
         let start = Instant::now();
-        let found = filled.store.query_keys(layout.prefix()).await?;
+        let found = filled.store.query_keys(prefix).await?;
         let took = start.elapsed();
         ensure!(found == wanted, "{found} keys were found, not {wanted}");
         Ok(Done::of(found, 0, took))

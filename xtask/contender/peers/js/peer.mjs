@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { MemoryDatastore } from 'datastore-core'
+import { MemoryDatastore, ShardingDatastore, shard } from 'datastore-core'
 import { FsDatastore } from 'datastore-fs'
 import { Key } from 'interface-datastore'
 
@@ -66,8 +66,11 @@ function check (holds, what) {
 let opened = 0
 async function fresh () {
   if (options.backend === 'memory') return new MemoryDatastore()
-  check(options.backend === 'fs', `there is no backend ${options.backend}`)
-  const store = new FsDatastore(join(options.dir, `s${++opened}`))
+  check(['fs', 'flatfs'].includes(options.backend), `there is no backend ${options.backend}`)
+  const folder = new FsDatastore(join(options.dir, `s${++opened}`))
+  await folder.open()
+  if (options.backend === 'fs') return folder
+  const store = new ShardingDatastore(folder, new shard.NextToLast(2))
   await store.open()
   return store
 }
@@ -172,6 +175,29 @@ async function mixed () {
   return done
 }
 
+const putAgain = (kind) => reads(kind, async (store, all) => {
+  const random = new Random(number('seed') + 2)
+  let bytes = 0
+  for (let done = 0; done < all.length; done++) {
+    const index = random.below(all.length)
+    await store.put(all[index], value(index, kind.size))
+    bytes += kind.size
+  }
+  return bytes
+})
+
+async function queryKeys (prefix) {
+  const { store, all } = await filled(kinds.small)
+  const wanted = all.filter((key) => key.toString().startsWith(prefix)).length
+  const done = await timed(wanted, 0, async () => {
+    let count = 0
+    for await (const _ of store.queryKeys({ prefix })) count++
+    return count
+  })
+  check(done.outcome === wanted, `${done.outcome} keys were found`)
+  return done
+}
+
 const workloads = {
   'put-small': () => putEach(kinds.small),
   'put-block': () => putEach(kinds.block),
@@ -180,6 +206,8 @@ const workloads = {
   'putmany-small': () => writes(kinds.small, async (store, all) => {
     for await (const _ of store.putMany(pairs(kinds.small, all))) { /* the keys, as they are stored */ }
   }),
+  'reput-small': () => putAgain(kinds.small),
+  'reput-block': () => putAgain(kinds.block),
   'get-small': () => getEach(kinds.small),
   'get-block': () => getEach(kinds.block),
   'getmany-small': () => reads(kinds.small, async (store, all) => {
@@ -196,18 +224,8 @@ const workloads = {
     for await (const { value } of store.query({})) bytes += value.length
     return bytes
   }),
-  'querykeys-prefix': async () => {
-    const { store, all } = await filled(kinds.small)
-    const prefix = options.layout === 'flat' ? '/A' : '/small/3'
-    const wanted = all.filter((key) => key.toString().startsWith(prefix)).length
-    const done = await timed(wanted, 0, async () => {
-      let count = 0
-      for await (const _ of store.queryKeys({ prefix })) count++
-      return count
-    })
-    check(done.outcome === wanted, `${done.outcome} keys were found`)
-    return done
-  },
+  'querykeys-all': () => queryKeys('/'),
+  'querykeys-prefix': () => queryKeys(options.layout === 'flat' ? '/A' : '/small/3'),
   mixed,
   delete: async () => {
     const { store, all } = await filled(kinds.small)

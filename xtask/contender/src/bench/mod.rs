@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// The program of `peers/js`, put where its packages are installed, to measure it as well.
     #[arg(long)]
     js: Option<PathBuf>,
+    /// A program with the same command line that measures go-ds-flatfs, to measure it as well.
+    #[arg(long)]
+    go: Option<PathBuf>,
     /// Write every line to this file, too.
     #[arg(long)]
     lines: Option<PathBuf>,
@@ -89,6 +92,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         write_lines(path, &measurement.rows)?;
     }
     table::print(&measurement.rows);
+    if args.go.is_none() {
+        println!("\nnot measured: go-ds-flatfs, for want of --go PROGRAM");
+    }
     println!("\nload {before} before and {} after", machine_load());
     measurement.disk.report();
     measurement.disk.remove()
@@ -119,6 +125,7 @@ impl Measurement<'_> {
         let runs = |contender: &&Contender| match contender.program {
             Program::Own => true,
             Program::JavaScript => self.args.js.is_some(),
+            Program::Go => self.args.go.is_some(),
             Program::WithOurs => false,
         };
         let mut contenders: Vec<_> = group.contenders.iter().filter(runs).collect();
@@ -158,12 +165,13 @@ impl Measurement<'_> {
     }
 
     fn command(&self, contender: &Contender) -> Result<Command> {
-        Ok(match (contender.program, &self.args.js) {
-            (Program::JavaScript, Some(program)) => {
+        Ok(match (contender.program, &self.args.js, &self.args.go) {
+            (Program::JavaScript, Some(program), _) => {
                 let mut node = Command::new("node");
                 node.arg(program);
                 node
             }
+            (Program::Go, _, Some(program)) => Command::new(program),
             _ => Command::new(std::env::current_exe()?),
         })
     }

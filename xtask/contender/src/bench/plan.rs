@@ -33,15 +33,17 @@ pub(crate) enum Column {
     Inline,
     ObjectStore,
     JavaScript,
+    Go,
 }
 
 impl Column {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Raw,
         Self::Ours,
         Self::Inline,
         Self::ObjectStore,
         Self::JavaScript,
+        Self::Go,
     ];
 
     pub(crate) fn title(self) -> &'static str {
@@ -51,6 +53,7 @@ impl Column {
             Self::Inline => "ours, inline",
             Self::ObjectStore => "object_store",
             Self::JavaScript => "JavaScript",
+            Self::Go => "Go",
         }
     }
 }
@@ -60,6 +63,7 @@ impl Column {
 pub(crate) enum Program {
     Own,
     JavaScript,
+    Go,
     /// None: the contender of the column ours prints its lines, too.
     WithOurs,
 }
@@ -133,6 +137,16 @@ const fn javascript(name: &'static str, backend: &'static str) -> Contender {
         column: Column::JavaScript,
         program: Program::JavaScript,
         skips: &["put-small-c", "put-block-c", "miss-first", "miss-again"],
+    }
+}
+
+const fn go(name: &'static str, backend: &'static str) -> Contender {
+    Contender {
+        name,
+        backend,
+        column: Column::Go,
+        program: Program::Go,
+        skips: &[],
     }
 }
 
@@ -247,6 +261,77 @@ pub(crate) const GROUPS: &[Group] = &[
         small: 1600,
         blocks: 160,
     },
+    Group {
+        name: "flatfs",
+        contenders: &[
+            own("limit-flatfs", Column::Raw),
+            own("flatfs", Column::Ours),
+            own("flatfs-inline", Column::Inline),
+            javascript("js-flatfs", "flatfs"),
+            go("go-flatfs", "flatfs"),
+        ],
+        workloads: FLAT,
+        layout: "flat",
+        deletes: true,
+        small: 10_000,
+        blocks: 200,
+    },
+    // Against the raw calls without any sync.
+    Group {
+        name: "flatfs ordered",
+        contenders: &[
+            own("limit-flatfs", Column::Raw),
+            own("flatfs-ordered", Column::Ours),
+            own("flatfs-ordered-inline", Column::Inline),
+        ],
+        workloads: &["put-small", "batch-512"],
+        layout: "flat",
+        deletes: false,
+        small: 4096,
+        blocks: 16,
+    },
+    Group {
+        name: "flatfs power",
+        contenders: &[
+            own("limit-flatfs-fsync", Column::Raw),
+            own("flatfs-fsync", Column::Ours),
+            own("flatfs-fsync-inline", Column::Inline),
+            go("go-flatfs-fsync", "flatfs-fsync"),
+        ],
+        workloads: &[
+            "put-small",
+            "put-small-c",
+            "batch-512",
+            "put-block",
+            "put-block-c",
+            "reput-small",
+        ],
+        layout: "flat",
+        deletes: false,
+        small: 1600,
+        blocks: 160,
+    },
+];
+
+const FLAT: &[&str] = &[
+    "put-small",
+    "batch-small",
+    "batch-512",
+    "putmany-small",
+    "put-block",
+    "reput-small",
+    "reput-block",
+    "get-small",
+    "get-block",
+    "getmany-small",
+    "has",
+    "has-present",
+    "miss-first",
+    "miss-again",
+    "query-all",
+    "querykeys-all",
+    "querykeys-prefix",
+    "mixed",
 ];
 
 const fn target(group: &'static str, workload: &'static str, times: f64) -> Target {
@@ -290,4 +375,23 @@ const TARGETS: &[Target] = &[
     target("fs power", "put-block-c", 1.0),
     target("fs power flat", "put-small-c", BEATS_THREADS),
     target("fs power flat", "put-block-c", 1.0),
+    target("flatfs", "put-small", 1.4),
+    target("flatfs", "put-block", 1.4),
+    target("flatfs", "batch-small", 1.15),
+    target("flatfs", "batch-512", 1.15),
+    target("flatfs", "reput-small", 1.4),
+    target("flatfs", "get-small", 1.4),
+    target("flatfs", "get-block", 1.3),
+    target("flatfs", "getmany-small", 1.15),
+    target("flatfs", "has-present", 2.0),
+    Target {
+        inline_only: true,
+        ..target("flatfs", "miss-first", 1.4)
+    },
+    target("flatfs", "query-all", 1.4),
+    target("flatfs", "querykeys-all", 1.3),
+    target("flatfs", "delete", 1.4),
+    target("flatfs ordered", "batch-512", 2.5),
+    target("flatfs power", "put-small-c", BEATS_THREADS),
+    target("flatfs power", "put-block-c", 1.0),
 ];

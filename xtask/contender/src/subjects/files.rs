@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
 
 use crate::subject::{Subject, Tasks};
@@ -22,6 +22,8 @@ pub(crate) struct Files {
     root: Arc<str>,
     /// Whether each file and the folder that names it are synced.
     synced: bool,
+    /// Whether files lie in folders named by the two characters before the last of their key, as flatfs has it.
+    sharded: bool,
 }
 
 impl Files {
@@ -31,11 +33,32 @@ impl Files {
         Ok(Self {
             root: root.into(),
             synced,
+            sharded: false,
+        })
+    }
+
+    /// The same in folders as flatfs has them by default. Keys have one part.
+    pub(crate) fn sharded(root: &Path, synced: bool) -> Result<Self> {
+        let files = Self::new(root, synced)?;
+        Ok(Self {
+            sharded: true,
+            ..files
         })
     }
 
     fn path(&self, key: &str) -> PathBuf {
-        [&self.root, key, ENDING].concat().into()
+        let parts: &[&str] = if self.sharded {
+            &[
+                &self.root,
+                "/",
+                &key[key.len() - 3..key.len() - 1],
+                key,
+                ENDING,
+            ]
+        } else {
+            &[&self.root, key, ENDING]
+        };
+        parts.concat().into()
     }
 
     /// Writes the file beside the place where it will be, makes the folder if there is none, and gives the file's path.
@@ -107,9 +130,12 @@ impl Files {
 
     fn key_of(&self, path: &Path) -> Result<String> {
         let text = path.to_str().context("a strange file name")?;
-        let key = text
-            .strip_prefix(&*self.root)
-            .and_then(|text| text.strip_suffix(ENDING));
+        let start = if self.sharded {
+            text.rfind('/').unwrap_or_default()
+        } else {
+            self.root.len()
+        };
+        let key = text.get(start..).and_then(|key| key.strip_suffix(ENDING));
         Ok(key.context("a file that is no value")?.to_owned())
     }
 }
@@ -136,6 +162,11 @@ impl Subject for Files {
         if self.synced {
             sync_folder(parent(&path)?)?;
         }
+        Ok(())
+    }
+
+    async fn put_again(&self, key: &String, value: Bytes) -> Result<()> {
+        ensure!(fs::read(self.path(key))? == value, "another value");
         Ok(())
     }
 
@@ -180,7 +211,9 @@ impl Subject for Files {
     /// Walks the one folder that can hold such keys: the prefixes asked for name a folder, or part of a name at the top.
     async fn query_keys(&self, prefix: &str) -> Result<usize> {
         let folder = PathBuf::from([&self.root, prefix].concat());
-        let start = if folder.is_dir() {
+        let start = if self.sharded {
+            Path::new(&*self.root)
+        } else if folder.is_dir() {
             &folder
         } else {
             parent(&folder)?

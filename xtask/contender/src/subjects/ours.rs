@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use bytes::Bytes;
 use datastore_core::MemoryDatastore;
+use datastore_flatfs::{FlatfsDatastore, FlatfsOptions};
 use datastore_fs::{Blocking, FsDatastore, FsOptions};
 use futures::{TryStreamExt, future};
 use interface_datastore::{Batch, Datastore, DatastoreExt, Durability, Key, Query};
@@ -21,6 +22,12 @@ pub(crate) const BACKENDS: &[&str] = &[
     "fs-ordered-inline",
     "fs-fsync",
     "fs-fsync-inline",
+    "flatfs",
+    "flatfs-inline",
+    "flatfs-ordered",
+    "flatfs-ordered-inline",
+    "flatfs-fsync",
+    "flatfs-fsync-inline",
 ];
 
 #[derive(Clone)]
@@ -36,6 +43,12 @@ impl Ours {
                 .with_durability(durability);
             anyhow::Ok(FsDatastore::open(root, options).await?.handle())
         };
+        let flatfs = async |blocking, durability| {
+            let options = FlatfsOptions::new()
+                .with_blocking(blocking)
+                .with_durability(durability);
+            anyhow::Ok(FlatfsDatastore::open(root, options).await?.handle())
+        };
         Ok(Self(match backend {
             "memory" => MemoryDatastore::new().handle(),
             "fs" => files(Never, Process).await?,
@@ -44,6 +57,12 @@ impl Ours {
             "fs-ordered-inline" => files(Inline, Ordered).await?,
             "fs-fsync" => files(Never, Power).await?,
             "fs-fsync-inline" => files(Inline, Power).await?,
+            "flatfs" => flatfs(Never, Process).await?,
+            "flatfs-inline" => flatfs(Inline, Process).await?,
+            "flatfs-ordered" => flatfs(Never, Ordered).await?,
+            "flatfs-ordered-inline" => flatfs(Inline, Ordered).await?,
+            "flatfs-fsync" => flatfs(Never, Power).await?,
+            "flatfs-fsync-inline" => flatfs(Inline, Power).await?,
             unknown => bail!("no backend `{unknown}`"),
         }))
     }
