@@ -44,6 +44,12 @@ pub trait Fs: fmt::Debug + Send + Sync + 'static {
     /// What reads of files below `dir` can do without waiting; asked once, when a store opens.
     fn instant(&self, dir: &Dir) -> Instant;
 
+    /// Names the present run of the system: while the name is the same, what was written is there, in memory if not on the
+    /// disk. None where that cannot be told.
+    fn system_run(&self) -> Option<String> {
+        None
+    }
+
     /// Opens the folder `path` below `at`. With [`Links::Follow`] the last component may be a link to a folder
     /// anywhere; those before it may not.
     fn open_dir(&self, at: &Dir, path: &Path, links: Links) -> io::Result<Dir>;
@@ -97,6 +103,9 @@ pub trait Fs: fmt::Debug + Send + Sync + 'static {
 
     /// Facts about an open file.
     fn file_metadata(&self, file: &File) -> io::Result<Metadata>;
+
+    /// Facts about an open folder.
+    fn dir_metadata(&self, dir: &Dir) -> io::Result<Metadata>;
 
     /// Facts about what is at `path`, without opening it. Unlike for the other methods, a link in last place is no error:
     /// it is [`Kind::Link`]. With [`Wait::No`]: from the caches or [`io::ErrorKind::WouldBlock`].
@@ -213,6 +222,18 @@ pub struct Metadata {
     pub id: u64,
     /// Time of last change in nanoseconds since 1970.
     pub modified: u64,
+}
+
+/// Files that were written empty on purpose have a time of change of whole milliseconds, and no others written by a tree do.
+pub(crate) const EMPTY_ON_PURPOSE: u64 = 1_000_000;
+
+impl Metadata {
+    /// Whether it is an empty file that a tree wrote as such, and not one whose contents a loss of power took. On file systems that
+    /// keep no fractions of seconds, every empty file looks so.
+    #[must_use]
+    pub fn is_empty_on_purpose(&self) -> bool {
+        self.len == 0 && self.modified % EMPTY_ON_PURPOSE == 0
+    }
 }
 
 /// Whether a call may wait for the disk.

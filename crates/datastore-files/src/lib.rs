@@ -5,10 +5,12 @@ mod beside;
 mod commit;
 mod durable;
 mod error;
+mod folder;
 mod fs;
 mod gate;
 mod group;
 mod hop;
+mod intake;
 mod lock;
 mod publish;
 mod read;
@@ -22,6 +24,7 @@ mod walk;
 pub use beside::side_by_side;
 pub use commit::{Conclude, Job, Prepared};
 pub use error::{Action, FileError, Reason, Result};
+pub use folder::Folder;
 pub use fs::{
     Access, Dir, DirEntry, Entries, File, Fs, Instant, Kind, Links, LockMode, Metadata, Replace,
     SyncWhat, Wait, is_link, link_error,
@@ -29,6 +32,7 @@ pub use fs::{
 pub use gate::{Gates, Pass};
 pub use group::GroupCommit;
 pub use hop::Blocking;
+pub use intake::Intake;
 pub use lock::TreeLock;
 pub use publish::{Change, Changed, Contents, Safety};
 pub use read::OpenFile;

@@ -81,8 +81,8 @@ impl Contents {
 pub enum Changed {
     /// Written: facts about the new file. Its time of change is unlike that of any other written by this process.
     Written(Metadata),
-    /// Removed.
-    Removed,
+    /// Removed: facts about the file that is gone, where the tree [looks at them](Tree::with_measured_removals).
+    Removed(Option<Metadata>),
     /// There was nothing to remove or keep.
     WasAbsent,
     /// Left as it was: facts about the file.
@@ -361,7 +361,12 @@ impl Tree {
         let Some(dir) = absent_is_none(scratch.folders.get(self, folder, false))? else {
             return Ok(Changed::WasAbsent);
         };
-        if let Err(error) = self.inner.fs.remove_file(&dir, name) {
+        let fs = &self.inner.fs;
+        let found = self
+            .measures_removals
+            .then(|| fs.metadata(&dir, Path::new(name), Wait::Yes).ok())
+            .flatten();
+        if let Err(error) = fs.remove_file(&dir, name) {
             let error = self.failed(Action::Remove, path, error);
             return match error.reason() {
                 Reason::NotFound => {
@@ -384,7 +389,7 @@ impl Tree {
         {
             scratch.emptied.insert(folder.to_owned());
         }
-        Ok(Changed::Removed)
+        Ok(Changed::Removed(found))
     }
 }
 

@@ -10,6 +10,8 @@ use crate::error::{Action, FileError, Result};
 use crate::fs::{File, Kind, Metadata, Wait};
 use crate::tree::{Tree, absent_is_none};
 
+/// Bytes that are compared at a time.
+const PIECE: usize = 1 << 16;
 /// Values larger than this are not copied on the thread that polls, cached or not.
 const MAX_INSTANT_READ: u64 = 1 << 20;
 
@@ -23,19 +25,27 @@ impl Tree {
     pub fn open_file(&self, path: &Path, wait: Wait) -> Result<Option<OpenFile>> {
         let fs = &self.inner.fs;
         let opened = self.beneath(path, wait, |at, path| fs.open_file(at, path, wait));
-        let Some(file) =
-            absent_is_none(opened.map_err(|error| self.failed(Action::Open, path, error)))?
-        else {
+        self.opened(opened, || path.to_owned())
+    }
+
+    /// What an opening has given, if it is a regular file.
+    pub(crate) fn opened(
+        &self,
+        opened: io::Result<File>,
+        path: impl Fn() -> PathBuf,
+    ) -> Result<Option<OpenFile>> {
+        let opened = opened.map_err(|error| self.failed(Action::Open, &path(), error));
+        let Some(file) = absent_is_none(opened)? else {
             return Ok(None);
         };
         let metadata = self.inner.fs.file_metadata(&file);
-        let metadata = metadata.map_err(|error| self.failed(Action::Inspect, path, error))?;
+        let metadata = metadata.map_err(|error| self.failed(Action::Inspect, &path(), error))?;
         if metadata.kind != Kind::File {
             return Ok(None);
         }
         Ok(Some(OpenFile {
             tree: self.clone(),
-            path: path.to_owned(),
+            path: path(),
             file,
             metadata,
         }))
@@ -91,6 +101,26 @@ impl OpenFile {
         }
         buffer.truncate(filled);
         Ok(Bytes::from(buffer))
+    }
+
+    /// Whether the file holds exactly these bytes. Reads no further than to the first piece that differs.
+    ///
+    /// # Errors
+    ///
+    /// What reading meets.
+    pub fn holds(&self, bytes: &[u8]) -> Result<bool> {
+        if self.metadata.len != bytes.len() as u64 {
+            return Ok(false);
+        }
+        let mut offset = 0;
+        for piece in bytes.chunks(PIECE) {
+            let end = offset + piece.len() as u64;
+            if self.read(offset..end, Wait::Yes)? != piece {
+                return Ok(false);
+            }
+            offset = end;
+        }
+        Ok(true)
     }
 
     fn failed(&self, error: io::Error) -> FileError {

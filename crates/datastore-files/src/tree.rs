@@ -22,6 +22,7 @@ pub(crate) const FOLDER_RETRIES: usize = 100;
 pub struct Tree {
     pub(crate) inner: Arc<Inner>,
     pub(crate) emptied: EmptiedFolders,
+    pub(crate) measures_removals: bool,
     links: Links,
     pub(crate) access: Access,
     folder_made: Option<FolderMade>,
@@ -82,6 +83,7 @@ impl Tree {
                 durable: Durable::default(),
             }),
             emptied: EmptiedFolders::default(),
+            measures_removals: false,
             links: Links::Refuse,
             access: Access::default(),
             folder_made: None,
@@ -92,6 +94,15 @@ impl Tree {
     #[must_use]
     pub fn with_emptied_folders(mut self, emptied: EmptiedFolders) -> Self {
         self.emptied = emptied;
+        self
+    }
+
+    /// The same tree, which looks at files before it removes them, so that [`Changed::Removed`] can tell what they were.
+    ///
+    /// [`Changed::Removed`]: crate::Changed::Removed
+    #[must_use]
+    pub fn with_measured_removals(mut self) -> Self {
+        self.measures_removals = true;
         self
     }
 

@@ -148,3 +148,108 @@ fn a_file_whose_sync_failed_is_known_until_it_is_written_again() {
     apply(&tree, write("a/b"), Safety::Process).unwrap();
     assert!(!tree.has_failed(path));
 }
+
+#[test]
+fn removals_are_measured_if_told() {
+    let root = tempfile::tempdir().unwrap();
+    let tree = open(root.path()).0.with_measured_removals();
+    apply(&tree, write("a/b"), Safety::Process).unwrap();
+    let remove = || Change::Remove {
+        path: "a/b".into(),
+        first: None,
+    };
+    let Ok(Changed::Removed(Some(file))) = apply(&tree, remove(), Safety::Process) else {
+        panic!("it was there");
+    };
+    assert_eq!(file.len, 5);
+    let again = apply(&tree, remove(), Safety::Process);
+    assert_eq!(again.unwrap(), Changed::WasAbsent);
+}
+
+#[test]
+fn a_folder_is_opened_once_for_all_that_is_done_in_it() {
+    let root = tempfile::tempdir().unwrap();
+    let (tree, fs) = open(root.path());
+    apply(&tree, write("a/b"), Safety::Process).unwrap();
+    std::fs::create_dir(root.path().join("a/c")).unwrap();
+    assert!(tree.folder(Path::new("a/b")).unwrap().is_none());
+    fs.reset_counts();
+    let folder = tree.folder(Path::new("a")).unwrap().unwrap();
+    let mut names: Vec<_> = folder.entries().unwrap().map(|e| e.unwrap().name).collect();
+    names.sort();
+    assert_eq!(names, ["b", "c"]);
+    for (name, value, exists) in [
+        ("b", Some("value"), true),
+        ("c", None, true),
+        ("d", None, false),
+    ] {
+        let file = folder.open_file(name.as_ref()).unwrap();
+        let read = file.map(|file| file.read(0..9, Wait::Yes).unwrap());
+        assert_eq!(read.as_deref(), value.map(str::as_bytes), "{name}");
+        let found = folder.metadata(name.as_ref()).unwrap();
+        assert_eq!(found.is_some(), exists, "{name}");
+    }
+    assert_eq!(fs.counts().get(OpKind::OpenDir), 1);
+}
+
+#[test]
+fn files_tell_whether_they_hold_given_bytes() {
+    let root = tempfile::tempdir().unwrap();
+    let (tree, _) = open(root.path());
+    let long = Bytes::from(vec![7; 200_000]);
+    let mut other = long.to_vec();
+    other[150_000] = 8;
+    for (held, asked, same) in [
+        (Bytes::new(), &b""[..], true),
+        (Bytes::new(), b"a", false),
+        (Bytes::from_static(b"abc"), b"abc", true),
+        (Bytes::from_static(b"abc"), b"abd", false),
+        (Bytes::from_static(b"abc"), b"ab", false),
+        (long.clone(), &long, true),
+        (long.clone(), &other, false),
+    ] {
+        let change = Change::Write {
+            path: "file".into(),
+            contents: Contents::Bytes(held),
+            replace: Replace::Yes,
+            obsolete: None,
+        };
+        apply(&tree, change, Safety::Process).unwrap();
+        let file = tree.open_file(Path::new("file"), Wait::Yes).unwrap();
+        assert_eq!(file.unwrap().holds(asked).unwrap(), same);
+    }
+}
+
+#[test]
+fn values_in_pieces_are_taken_in_whole() {
+    let root = tempfile::tempdir().unwrap();
+    let (tree, _) = open(root.path());
+    const MEGABYTE: usize = 1 << 20;
+    for (pieces, in_memory) in [
+        (vec![], true),
+        (vec![5], true),
+        (vec![0, 3, MEGABYTE - 4], true),
+        (vec![MEGABYTE], false),
+        (vec![3, MEGABYTE, 5, 2 * MEGABYTE, 0, 1], false),
+    ] {
+        let mut intake = datastore_files::Intake::new(&tree);
+        let mut whole = Vec::new();
+        for (at, len) in pieces.into_iter().enumerate() {
+            let piece = vec![u8::try_from(at).unwrap(); len];
+            whole.extend_from_slice(&piece);
+            if intake.add(piece.into()) {
+                intake = intake.write_out().unwrap();
+            }
+        }
+        assert_eq!(intake.is_in_memory(), in_memory);
+        let change = Change::Write {
+            path: "file".into(),
+            contents: intake.finish().unwrap(),
+            replace: Replace::Yes,
+            obsolete: None,
+        };
+        apply(&tree, change, Safety::Process).unwrap();
+        let file = std::fs::read(root.path().join("file")).unwrap();
+        assert!(file == whole, "{} of {} bytes", file.len(), whole.len());
+    }
+}

@@ -88,7 +88,7 @@ fn writes_reads_and_removes() {
             .pop()
             .unwrap()
             .unwrap();
-        assert_eq!(outcome, Changed::Removed);
+        assert_eq!(outcome, Changed::Removed(None));
         assert_eq!(
             names(root.path()),
             [".tmp", "d"],
@@ -118,7 +118,7 @@ fn emptied_folders_stay_if_told() {
         assert!(
             removed
                 .iter()
-                .all(|one| matches!(one, Ok(Changed::Removed)))
+                .all(|one| matches!(one, Ok(Changed::Removed(None))))
         );
         assert_eq!(names(&root.path().join("a")), [""; 0]);
         let counts = fs.counts();
@@ -382,7 +382,7 @@ fn pruning_races_with_writing() {
                 for round in 0..300 {
                     apply(tree, write(&path, &round.to_string())).unwrap();
                     assert_eq!(read(tree, &path).unwrap().unwrap(), round.to_string());
-                    assert_eq!(apply(tree, remove(&path)).unwrap(), Changed::Removed);
+                    assert_eq!(apply(tree, remove(&path)).unwrap(), Changed::Removed(None));
                 }
             });
         }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use datastore_files::{Contents, OpenFile, Tree, Wait};
+use datastore_files::{Contents, Intake, OpenFile, Tree, Wait};
 use futures_util::StreamExt;
 use futures_util::stream;
 use interface_datastore::implement::wants_no_value;
@@ -17,7 +17,7 @@ use crate::failure::{Failure, file_error};
 use crate::read::{Request, entry, open_value};
 use crate::store::{FsDatastore, Inner};
 
-/// Bytes that are gathered before they are written, and read at a time.
+/// Bytes that are read at a time.
 const PIECE: usize = 1 << 20;
 
 impl FsDatastore {
@@ -49,43 +49,21 @@ impl FsDatastore {
         key: &Key,
         mut body: BoxStream<'static, Result<Bytes>>,
     ) -> Result<Contents> {
-        let mut file = None;
-        let mut pieces = Vec::new();
-        let mut gathered = 0_usize;
         let failed = |error| file_error(error, Operation::Put, Some(key));
-        loop {
-            let next = body.next().await.transpose()?;
-            let ended = next.is_none();
-            if let Some(piece) = next {
-                gathered = gathered.saturating_add(piece.len());
-                pieces.push(piece);
-            }
-            if ended && file.is_none() {
-                return Ok(Contents::Bytes(joined(pieces)));
-            }
-            if ended || gathered >= PIECE {
-                let store = Arc::clone(&self.inner);
-                let full = std::mem::take(&mut pieces);
-                gathered = 0;
-                let step = move || {
-                    let mut temp = match file {
-                        Some(temp) => temp,
-                        None => store.tree.temp_file()?,
-                    };
-                    full.iter().try_for_each(|piece| temp.write_all(piece))?;
-                    Ok(temp)
-                };
-                let temp = self
-                    .inner
-                    .hop(Operation::Put, step)
-                    .await?
-                    .map_err(failed)?;
-                if ended {
-                    return Ok(Contents::Temp(temp));
-                }
-                file = Some(temp);
+        let mut intake = Intake::new(&self.inner.tree);
+        while let Some(piece) = body.next().await.transpose()? {
+            if intake.add(piece) {
+                let step = move || intake.write_out();
+                let written = self.inner.hop(Operation::Put, step).await?;
+                intake = written.map_err(failed)?;
             }
         }
+        if intake.is_in_memory() {
+            return intake.finish().map_err(failed);
+        }
+        let step = move || intake.finish();
+        let finished = self.inner.hop(Operation::Put, step).await?;
+        finished.map_err(failed)
     }
 
     pub(crate) async fn get_stream(&self, key: &Key, options: GetOptions) -> Result<ValueStream> {
@@ -116,14 +94,6 @@ impl FsDatastore {
             told,
             interface_datastore::abortable_stream(signal, Operation::Get, body),
         ))
-    }
-}
-
-fn joined(mut pieces: Vec<Bytes>) -> Bytes {
-    match pieces.len() {
-        0 => Bytes::new(),
-        1 => pieces.swap_remove(0),
-        _ => Bytes::from(pieces.concat()),
     }
 }
 

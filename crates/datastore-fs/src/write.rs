@@ -333,7 +333,7 @@ impl Inner {
     }
 
     fn told_delete(&self, key: &Key, outcome: Outcome) -> Result<Written, FileError> {
-        if outcome? == Changed::Removed {
+        if matches!(outcome?, Changed::Removed(_)) {
             self.tell_delete(key);
         }
         Ok(Written::default())

@@ -72,6 +72,13 @@ impl Fs for RealFs {
         dir_fd(dir).map(instant::probe).unwrap_or_default()
     }
 
+    #[cfg(target_os = "linux")]
+    fn system_run(&self) -> Option<String> {
+        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        let id = id.trim_ascii();
+        (!id.is_empty()).then(|| id.to_owned())
+    }
+
     fn open_dir(&self, at: &Dir, path: &Path, links: Links) -> io::Result<Dir> {
         check_path(path)?;
         let at = dir_fd(at)?;
@@ -238,6 +245,10 @@ impl Fs for RealFs {
 
     fn file_metadata(&self, file: &File) -> io::Result<Metadata> {
         Ok(metadata_of(&rustix::fs::fstat(file_fd(file)?)?))
+    }
+
+    fn dir_metadata(&self, dir: &Dir) -> io::Result<Metadata> {
+        Ok(metadata_of(&rustix::fs::fstat(dir_fd(dir)?)?))
     }
 
     fn metadata(&self, at: &Dir, path: &Path, wait: Wait) -> io::Result<Metadata> {

@@ -317,6 +317,13 @@ impl Fs for FaultyFs {
         })
     }
 
+    fn dir_metadata(&self, dir: &Dir) -> io::Result<Metadata> {
+        let dir = FaultyDir::of(dir)?;
+        self.act(&op(OpKind::Metadata, &dir.path), || {
+            self.inner.dir_metadata(&dir.inner)
+        })
+    }
+
     fn metadata(&self, at: &Dir, path: &Path, wait: Wait) -> io::Result<Metadata> {
         let at = FaultyDir::of(at)?;
         let full = at.path.join(path);

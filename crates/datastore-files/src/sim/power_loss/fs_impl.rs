@@ -200,6 +200,11 @@ impl Fs for PowerLossFs {
         self.live()?.metadata(ino)
     }
 
+    fn dir_metadata(&self, dir: &Dir) -> io::Result<Metadata> {
+        let ino = self.dir_ino(dir)?;
+        self.live()?.metadata(ino)
+    }
+
     fn metadata(&self, at: &Dir, path: &Path, _: Wait) -> io::Result<Metadata> {
         check_path(path)?;
         let at = self.dir_ino(at)?;
