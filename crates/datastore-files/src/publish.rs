@@ -14,7 +14,7 @@ use crate::temp::TempFile;
 use crate::tree::{EmptiedFolders, FOLDER_RETRIES, Tree, absent_is_none};
 
 /// How many files are synced as a group, all of them open meanwhile.
-const SYNC_GROUP: usize = 128;
+pub(crate) const SYNC_GROUP: usize = 128;
 /// How many threads help to sync the files of a group, and then its folders. Syncs that wait together share one commit of the
 /// file system's journal; one that comes later waits for another.
 const SYNC_HELPERS: usize = 15;
@@ -198,7 +198,7 @@ impl Tree {
 
     /// Writes the temporary files of a group, then syncs them: all are on their way to the disk before the first is waited for.
     /// Files that are kept are synced along with them.
-    fn synced_files(&self, group: Vec<Change>) -> Vec<Ready> {
+    pub(crate) fn synced_files(&self, group: Vec<Change>) -> Vec<Ready> {
         let several = group.len() > 1;
         let mut ready: Vec<Ready> = Vec::with_capacity(group.len());
         for change in group {
@@ -289,7 +289,7 @@ impl Tree {
         self.sync_folder(current)
     }
 
-    fn temp_of(&self, contents: Contents) -> Result<TempFile> {
+    pub(crate) fn temp_of(&self, contents: Contents) -> Result<TempFile> {
         match contents {
             Contents::Bytes(bytes) => self.fill(&bytes),
             Contents::Temp(temp) => Ok(temp),
@@ -394,14 +394,14 @@ impl Tree {
 }
 
 /// Where a file shall stand.
-struct Target {
-    path: PathBuf,
-    replace: Replace,
-    obsolete: Option<PathBuf>,
+pub(crate) struct Target {
+    pub(crate) path: PathBuf,
+    pub(crate) replace: Replace,
+    pub(crate) obsolete: Option<PathBuf>,
 }
 
 /// A change whose contents are on the disk.
-enum Ready {
+pub(crate) enum Ready {
     Write(Target, TempFile),
     Remove(PathBuf, Option<PathBuf>),
     Keep(PathBuf),

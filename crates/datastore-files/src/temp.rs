@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use crate::error::{Action, Context, FileError, Result};
-use crate::fs::{Access, Dir, File, Fs, Kind, LockMode, Metadata, Replace, SyncWhat, Wait};
+use crate::fs::{
+    Access, Dir, EMPTY_ON_PURPOSE, File, Fs, Kind, LockMode, Metadata, Replace, SyncWhat, Wait,
+};
 
 const LOCK_SUFFIX: &str = ".lock";
 /// Bytes that are copied at a time to another file system.
@@ -84,8 +86,58 @@ impl TempArea {
             Arc::clone(self),
             self.dir.clone(),
             name,
-            file,
+            Some(file),
         ))
+    }
+
+    /// Takes the place of an owner that is gone; none if it is not.
+    pub(crate) fn take_over(
+        fs: Arc<dyn Fs>,
+        dir: Dir,
+        path: PathBuf,
+        id: String,
+    ) -> Result<Option<Self>> {
+        let name = lock_name(&id);
+        let lock = match fs.lock(&dir, &name, LockMode::Exclusive) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(error) => return Err(FileError::new(Action::Lock, &path.join(&name), error)),
+        };
+        Ok(Some(Self {
+            fs,
+            dir,
+            path,
+            id,
+            // Nothing is created in its name any more.
+            next: AtomicU64::new(u64::MAX),
+            lock: Some(lock),
+        }))
+    }
+
+    /// A file that the owner left behind, finished as it is; none if there is no such file.
+    pub(crate) fn left_behind(self: &Arc<Self>, name: &OsStr) -> Result<Option<TempFile>> {
+        let found = match self.fs.metadata(&self.dir, Path::new(name), Wait::Yes) {
+            Ok(found) if found.kind == Kind::File => found,
+            Ok(_) => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                return Err(FileError::new(
+                    Action::Inspect,
+                    &self.path.join(name),
+                    error,
+                ));
+            }
+        };
+        let mut temp = TempFile::new(Arc::clone(self), self.dir.clone(), name.to_owned(), None);
+        temp.len = found.len;
+        temp.sealed = Some(found);
+        temp.started = true;
+        temp.synced = true;
+        Ok(Some(temp))
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.id
     }
 
     /// Removes the files of owners that are gone; gives their paths.
@@ -190,7 +242,8 @@ pub struct TempFile {
     area: Arc<TempArea>,
     dir: Dir,
     name: OsString,
-    file: File,
+    /// None once it is finished and closed.
+    file: Option<File>,
     len: u64,
     /// Its facts, once it has its time of change.
     sealed: Option<Metadata>,
@@ -210,7 +263,7 @@ impl fmt::Debug for TempFile {
 }
 
 impl TempFile {
-    fn new(area: Arc<TempArea>, dir: Dir, name: OsString, file: File) -> Self {
+    fn new(area: Arc<TempArea>, dir: Dir, name: OsString, file: Option<File>) -> Self {
         Self {
             area,
             dir,
@@ -234,7 +287,7 @@ impl TempFile {
         self.started = false;
         self.synced = false;
         while !bytes.is_empty() {
-            let written = match self.area.fs.write_at(&self.file, bytes, self.len) {
+            let written = match self.area.fs.write_at(self.file()?, bytes, self.len) {
                 Ok(0) => Err(io::Error::from(io::ErrorKind::WriteZero)),
                 other => other,
             };
@@ -263,7 +316,7 @@ impl TempFile {
     pub(crate) fn sealed(mut self, hint: bool) -> Result<Self> {
         self.seal()?;
         if hint && !self.started {
-            self.area.fs.start_sync(&self.file);
+            self.area.fs.start_sync(self.file()?);
             self.started = true;
         }
         Ok(self)
@@ -283,7 +336,13 @@ impl TempFile {
     pub(crate) fn sync(&mut self) -> Result<()> {
         if !self.synced {
             self.seal()?;
-            let synced = self.area.fs.sync_file(&self.file, SyncWhat::Data);
+            // Of an empty file, the time tells that it is meant to be empty.
+            let what = if self.is_empty() {
+                SyncWhat::All
+            } else {
+                SyncWhat::Data
+            };
+            let synced = self.area.fs.sync_file(self.file()?, what);
             synced.map_err(|error| self.failed(Action::Sync, error))?;
             self.started = true;
             self.synced = true;
@@ -291,17 +350,41 @@ impl TempFile {
         Ok(())
     }
 
-    /// Gives it a time of change that no other file of this process has, and tells its facts.
+    /// Gives it a time of change that no other file of this process has but empty ones, and tells its facts.
     pub(crate) fn seal(&mut self) -> Result<Metadata> {
         if let Some(metadata) = self.sealed {
             return Ok(metadata);
         }
-        let stamped = self.area.fs.set_modified(&self.file, unique_nanos());
+        let time = if self.is_empty() {
+            now_nanos() / EMPTY_ON_PURPOSE * EMPTY_ON_PURPOSE
+        } else {
+            unique_nanos()
+        };
+        let stamped = self.area.fs.set_modified(self.file()?, time);
         stamped.map_err(|error| self.failed(Action::Write, error))?;
-        let metadata = self.area.fs.file_metadata(&self.file);
+        let metadata = self.area.fs.file_metadata(self.file()?);
         let metadata = metadata.map_err(|error| self.failed(Action::Inspect, error))?;
         self.sealed = Some(metadata);
         Ok(metadata)
+    }
+
+    /// Its name in the folder of temporary files.
+    #[must_use]
+    pub fn name(&self) -> &OsStr {
+        &self.name
+    }
+
+    /// Finishes it but for syncing, and closes it.
+    pub(crate) fn closed(mut self) -> Result<Self> {
+        self.seal()?;
+        self.started = true;
+        self.file = None;
+        Ok(self)
+    }
+
+    fn file(&self) -> Result<&File> {
+        let closed = || self.failed(Action::Write, io::ErrorKind::InvalidInput.into());
+        self.file.as_ref().ok_or_else(closed)
     }
 
     /// Moves it to its place.
@@ -319,13 +402,22 @@ impl TempFile {
         let name = OsString::from(format!("put-{}", unique_nanos()));
         let file = self.area.fs.create_file_for(dir, &name, access);
         let file = file.map_err(|error| self.failed(Action::Create, error))?;
-        let mut copy = Self::new(Arc::clone(&self.area), dir.clone(), name, file);
+        let mut copy = Self::new(Arc::clone(&self.area), dir.clone(), name, Some(file));
+        let reopened;
+        let from = match &self.file {
+            Some(file) => file,
+            None => {
+                let opened = self
+                    .area
+                    .fs
+                    .open_file(&self.dir, Path::new(&self.name), Wait::Yes);
+                reopened = opened.map_err(|error| self.failed(Action::Open, error))?;
+                &reopened
+            }
+        };
         let mut buffer = vec![0; COPY_PIECE];
         while copy.len < self.len {
-            let read = self
-                .area
-                .fs
-                .read_at(&self.file, &mut buffer, copy.len, Wait::Yes);
+            let read = self.area.fs.read_at(from, &mut buffer, copy.len, Wait::Yes);
             match read.map_err(|error| self.failed(Action::Read, error))? {
                 0 => return Err(self.failed(Action::Read, io::ErrorKind::UnexpectedEof.into())),
                 count => copy.write_all(buffer.get(..count).unwrap_or_default())?,
@@ -350,15 +442,29 @@ impl Drop for TempFile {
     }
 }
 
-/// Nanoseconds since 1970, never the same twice in this process.
-fn unique_nanos() -> u64 {
-    static LAST: AtomicU64 = AtomicU64::new(0);
+/// Nanoseconds since 1970.
+fn now_nanos() -> u64 {
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
-    let now = u64::try_from(now.as_nanos()).unwrap_or(0);
-    let later = |last: u64| Some(now.max(last.saturating_add(1)));
-    match LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later) {
-        Ok(last) | Err(last) => now.max(last.saturating_add(1)),
+    u64::try_from(now.as_nanos()).unwrap_or(0)
+}
+
+/// Nanoseconds since 1970, never the same twice in this process, and never those of a file that is empty on purpose.
+fn unique_nanos() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let now = now_nanos();
+    let later = |last: u64| {
+        let next = now.max(last.saturating_add(1));
+        if next % EMPTY_ON_PURPOSE == 0 {
+            next.saturating_add(1)
+        } else {
+            next
+        }
+    };
+    match LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
+        Some(later(last))
+    }) {
+        Ok(last) | Err(last) => later(last),
     }
 }

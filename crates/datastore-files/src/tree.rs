@@ -194,6 +194,28 @@ impl Tree {
         absent_is_none(found.map_err(|error| self.failed(Action::Inspect, path, error)))
     }
 
+    /// Facts about a folder; none if there is no folder. The root is the empty path.
+    ///
+    /// # Errors
+    ///
+    /// What opening a folder meets.
+    pub fn folder_metadata(&self, path: &Path) -> Result<Option<Metadata>> {
+        let Some(dir) = absent_is_none(self.open_dir(path))? else {
+            return Ok(None);
+        };
+        self.inner
+            .fs
+            .dir_metadata(&dir)
+            .map(Some)
+            .map_err(|error| self.failed(Action::Inspect, path, error))
+    }
+
+    /// Names the present run of the system: see [`Fs::system_run`].
+    #[must_use]
+    pub fn system_run(&self) -> Option<String> {
+        self.inner.fs.system_run()
+    }
+
     /// The entries of a folder; none if there is no folder. The root is the empty path.
     ///
     /// # Errors
@@ -286,6 +308,10 @@ impl Tree {
         paths.into_iter().map(cut).collect()
     }
 
+    pub(crate) fn temp_path(&self) -> &Path {
+        &self.inner.temp_path
+    }
+
     fn claimed_temp(&self) -> Option<Arc<TempArea>> {
         self.inner
             .temp
@@ -329,8 +355,9 @@ impl Tree {
         opened.map_err(|error| self.failed(Action::Open, path, error))
     }
 
-    /// Whether the name of a link in the root stands for a folder.
-    pub(crate) fn leads_to_folder(&self, path: &Path) -> bool {
+    /// Whether the name of a link in the root stands for a folder, as such links are followed.
+    #[must_use]
+    pub fn leads_to_folder(&self, path: &Path) -> bool {
         let in_root = path
             .parent()
             .is_some_and(|above| above.as_os_str().is_empty());

@@ -171,6 +171,10 @@ impl Fs for RealFs {
         Ok(metadata_of(&file.inner::<fs::File>()?.metadata()?))
     }
 
+    fn dir_metadata(&self, dir: &Dir) -> io::Result<Metadata> {
+        Ok(metadata_of(&fs::metadata(dir.inner::<PathBuf>()?)?))
+    }
+
     fn metadata(&self, at: &Dir, path: &Path, wait: Wait) -> io::Result<Metadata> {
         if wait == Wait::No {
             return Err(io::ErrorKind::WouldBlock.into());

@@ -157,6 +157,10 @@ impl Fs for FaultyFs {
         Ok(wrap_dir(opened, path.to_owned()))
     }
 
+    fn system_run(&self) -> Option<String> {
+        self.inner.system_run()
+    }
+
     fn instant(&self, dir: &Dir) -> Instant {
         FaultyDir::of(dir)
             .map(|dir| self.inner.instant(&dir.inner))
