@@ -1,11 +1,11 @@
 //! Streams of keys and values: one hop for as many items as the source has ready.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use datastore_files::{ReadError, Safety, Tree, Wait};
-use futures_util::stream::{self, StreamExt};
+use futures_util::StreamExt;
+use interface_datastore::implement::{in_groups, read_in_groups};
 use interface_datastore::{
     BoxStream, DeleteManyOptions, Entry, Error, GetOptions, Key, Operation, PutManyOptions, Result,
 };
@@ -67,20 +67,10 @@ fn write_many(
     safety: Safety,
     concurrency: usize,
 ) -> BoxStream<'static, Result<Key>> {
-    let groups = source.ready_chunks(concurrency.clamp(1, MAX_GROUP)).boxed();
-    let outcomes = stream::unfold(Some(groups), move |groups| {
+    in_groups(source, concurrency.clamp(1, MAX_GROUP), move |group| {
         let store = store.clone();
-        async move {
-            let mut groups = groups?;
-            let group = groups.next().await?;
-            let mut outcomes = store.write_group(operation, group, safety).await;
-            // Nothing comes after an error.
-            let failed = outcomes.iter().position(Result::is_err);
-            outcomes.truncate(failed.map_or(outcomes.len(), |at| at + 1));
-            Some((stream::iter(outcomes), failed.is_none().then_some(groups)))
-        }
-    });
-    outcomes.flatten().boxed()
+        Box::pin(async move { store.write_group(operation, group, safety).await })
+    })
 }
 
 impl FsDatastore {
@@ -131,101 +121,43 @@ pub(crate) fn get_many(
     source: BoxStream<'static, Result<Key>>,
     concurrency: usize,
 ) -> BoxStream<'static, Result<Entry>> {
-    let reading = GetMany {
-        store,
-        source: Some(source.ready_chunks(concurrency.clamp(1, MAX_GROUP)).boxed()),
-        keys: VecDeque::new(),
-        ready: VecDeque::new(),
-    };
-    stream::unfold(reading, |mut reading| async {
-        Some((reading.next().await?, reading))
+    read_in_groups(source, concurrency.clamp(1, MAX_GROUP), move |keys| {
+        let store = store.clone();
+        Box::pin(async move { store.read_group(keys).await })
     })
-    .boxed()
 }
 
-/// Reads keys group by group, ahead of what is consumed only within limits.
-struct GetMany {
-    store: FsDatastore,
-    source: Option<BoxStream<'static, Vec<Result<Key>>>>,
-    keys: VecDeque<Result<Key>>,
-    ready: VecDeque<Result<Entry>>,
-}
-
-impl GetMany {
-    async fn next(&mut self) -> Option<Result<Entry>> {
-        loop {
-            if let Some(entry) = self.ready.pop_front() {
-                if entry.is_err() {
-                    // An error is the last item.
-                    *self = Self {
-                        source: None,
-                        keys: VecDeque::new(),
-                        ready: VecDeque::new(),
-                        store: self.store.clone(),
-                    };
-                }
-                return Some(entry);
-            }
-            if self.keys.is_empty() {
-                self.keys = self.source.as_mut()?.next().await?.into();
-            }
-            self.read_group().await;
-        }
-    }
-
-    /// Reads the first keys that wait: those that the caches have at once, and then all others in one hop.
-    async fn read_group(&mut self) {
-        let inner = &self.store.inner;
+impl FsDatastore {
+    /// Reads the first of these keys: those that the caches have at once, and then others in one hop.
+    async fn read_group(&self, keys: Vec<Key>) -> Vec<Result<Entry>> {
+        let inner = &self.inner;
         if let Err(error) = inner.check_open(Operation::Get) {
-            self.ready.push_back(Err(error));
-            return;
+            return vec![Err(error)];
         }
-        let mut requests = Vec::new();
-        while let Some(key) = self.keys.pop_front() {
-            match key {
-                Ok(key) if inner.takes(&key) => {
-                    inner.gates.settled(&key).await;
-                    let place = inner.layout.place(&key);
-                    requests.push(Request {
-                        key,
-                        place,
-                        options: GetOptions::default(),
-                    });
+        let mut requests = Vec::with_capacity(keys.len());
+        for key in keys {
+            if !inner.takes(&key) {
+                if requests.is_empty() {
+                    return vec![Err(Error::not_found(Operation::Get, &key))];
                 }
-                Ok(key) => {
-                    self.keys
-                        .push_front(Err(Error::not_found(Operation::Get, &key)));
-                    break;
-                }
-                Err(error) if requests.is_empty() => {
-                    self.ready.push_back(Err(error));
-                    return;
-                }
-                Err(error) => {
-                    self.keys.push_front(Err(error));
-                    break;
-                }
+                break;
             }
+            inner.gates.settled(&key).await;
+            let place = inner.layout.place(&key);
+            requests.push(Request {
+                key,
+                place,
+                options: GetOptions::default(),
+            });
         }
-        if requests.is_empty() {
-            return;
-        }
-        let read = Arc::new(requests);
-        let shared = Arc::clone(&read);
         let done = std::sync::Mutex::new(Vec::<Entry>::new());
-        let work = move |tree: &Tree, wait: Wait| read_some(&shared, &done, tree, wait);
+        let work = move |tree: &Tree, wait: Wait| read_some(&requests, &done, tree, wait);
         match inner.tree.answer(inner.blocking, work).await {
             Ok((entries, error)) => {
-                let count = entries.len() + usize::from(error.is_some());
-                self.ready.extend(entries.into_iter().map(Ok));
-                self.ready.extend(error.map(Err));
-                for request in read.iter().skip(count).rev() {
-                    self.keys.push_front(Ok(request.key.clone()));
-                }
+                let entries = entries.into_iter().map(Ok);
+                entries.chain(error.map(Err)).collect()
             }
-            Err(failure) => self
-                .ready
-                .push_back(Err(failure.during(Operation::Get, None))),
+            Err(failure) => vec![Err(failure.during(Operation::Get, None))],
         }
     }
 }

@@ -1,5 +1,6 @@
 //! For those who write stores: the defaults of the trait, and parts that most stores need.
 
+mod groups;
 mod many;
 mod watchers;
 
@@ -7,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 
 pub use self::{
+    groups::{in_groups, read_in_groups},
     many::{delete_many, get_many, put_many},
     watchers::Watchers,
 };
