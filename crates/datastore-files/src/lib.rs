@@ -16,6 +16,7 @@ mod lock;
 mod publish;
 mod read;
 mod real;
+mod relocate;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod stage;

@@ -368,6 +368,19 @@ impl TempFile {
         Ok(metadata)
     }
 
+    /// Facts about it as it is now. The time of change is by the file system's clock until it is published.
+    ///
+    /// # Errors
+    ///
+    /// What asking meets.
+    pub fn metadata(&self) -> Result<Metadata> {
+        if let Some(metadata) = self.sealed {
+            return Ok(metadata);
+        }
+        let metadata = self.area.fs.file_metadata(self.file()?);
+        metadata.map_err(|error| self.failed(Action::Inspect, error))
+    }
+
     /// Its name in the folder of temporary files.
     #[must_use]
     pub fn name(&self) -> &OsStr {
