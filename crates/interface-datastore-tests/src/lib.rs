@@ -5,6 +5,8 @@ mod cases;
 #[cfg(feature = "disk")]
 mod disk;
 mod effort;
+#[cfg(not(target_family = "wasm"))]
+pub mod engine;
 mod failure;
 mod hooks;
 mod keys;
@@ -25,6 +27,9 @@ mod views;
 #[cfg(feature = "disk")]
 #[cfg_attr(docsrs, doc(cfg(feature = "disk")))]
 pub use self::disk::{DiskOpener, on_a_failing_disk};
+#[cfg(not(target_family = "wasm"))]
+#[doc(hidden)]
+pub(crate) use self::engine::__engine_table;
 #[cfg(not(target_family = "wasm"))]
 pub use self::kill::{FolderOpener, survives_kills};
 pub use self::{
