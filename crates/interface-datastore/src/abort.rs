@@ -69,6 +69,7 @@ impl AbortSignal {
     }
 
     /// Whether the controller has aborted.
+    #[inline]
     pub fn is_aborted(&self) -> bool {
         self.0.aborted.load(Ordering::SeqCst)
     }
@@ -95,6 +96,7 @@ impl fmt::Debug for AbortSignal {
 }
 
 /// Fails with [`ErrorKind::Aborted`] if the signal is there and aborted.
+#[inline]
 pub fn check_aborted(
     signal: Option<&AbortSignal>,
     operation: Operation,

@@ -22,6 +22,7 @@ pub struct Entry {
 
 impl Entry {
     /// An entry that tells no more than that the key is there.
+    #[inline]
     pub fn of_key(key: Key) -> Self {
         Self {
             key,
@@ -33,6 +34,7 @@ impl Entry {
     }
 
     /// An entry with the whole value.
+    #[inline]
     pub fn of_value(key: Key, value: Bytes) -> Self {
         let size = Some(value.len() as u64);
         Self {
@@ -45,6 +47,7 @@ impl Entry {
     }
 
     /// An entry with the size of the value.
+    #[inline]
     pub fn of_size(key: Key, size: u64) -> Self {
         Self {
             key,
@@ -56,6 +59,7 @@ impl Entry {
     }
 
     /// The same with a value, or a part of one.
+    #[inline]
     #[must_use]
     pub fn with_value(mut self, value: Bytes) -> Self {
         self.value = Some(value);
@@ -63,6 +67,7 @@ impl Entry {
     }
 
     /// The same with a version.
+    #[inline]
     #[must_use]
     pub fn with_version(mut self, version: Option<Version>) -> Self {
         self.version = version;
@@ -70,6 +75,7 @@ impl Entry {
     }
 
     /// The same with an expiry.
+    #[inline]
     #[must_use]
     pub fn with_expires(mut self, expires: Option<Timestamp>) -> Self {
         self.expires = expires;
@@ -77,6 +83,7 @@ impl Entry {
     }
 
     /// The same under another key: for wrappers that translate keys.
+    #[inline]
     #[must_use]
     pub fn with_key(mut self, key: Key) -> Self {
         self.key = key;
@@ -84,6 +91,7 @@ impl Entry {
     }
 
     /// The value; empty if it was not asked for.
+    #[inline]
     pub fn into_value(self) -> Bytes {
         self.value.unwrap_or_default()
     }

@@ -19,6 +19,7 @@ pub enum Condition {
 
 impl Condition {
     /// Whether this asks for nothing.
+    #[inline]
     pub fn is_none(&self) -> bool {
         matches!(self, Self::None)
     }
@@ -202,6 +203,7 @@ impl GetOptions {
     }
 
     /// The operation that errors shall name.
+    #[inline]
     pub fn operation(&self) -> Operation {
         if self.want == Want::Exists {
             Operation::Has

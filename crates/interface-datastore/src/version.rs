@@ -20,6 +20,7 @@ enum Repr {
 
 impl Version {
     /// A version with these bytes, as given by a store's [`as_bytes`](Self::as_bytes).
+    #[inline]
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let mut inline = [0; INLINE];
         match (u8::try_from(bytes.len()), inline.get_mut(..bytes.len())) {
@@ -32,6 +33,7 @@ impl Version {
     }
 
     /// The bytes, to be kept by the caller.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
             Repr::Inline { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
@@ -41,6 +43,7 @@ impl Version {
 }
 
 impl From<u64> for Version {
+    #[inline]
     fn from(counter: u64) -> Self {
         Self::from_bytes(&counter.to_be_bytes())
     }

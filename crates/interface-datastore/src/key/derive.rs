@@ -1,6 +1,6 @@
 //! Keys made of other keys.
 
-use std::sync::Arc;
+use triomphe::Arc;
 
 use super::parse::trim_slashes;
 use super::{Key, SEPARATOR};
@@ -53,6 +53,7 @@ impl Key {
     /// assert_eq!(a.child(&b), Key::new("/a/b/c"));
     /// assert_eq!(a.child(&Key::root()), a);
     /// ```
+    #[inline]
     pub fn child(&self, key: &Self) -> Self {
         if self.is_root() {
             key.clone()

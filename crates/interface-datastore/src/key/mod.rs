@@ -18,7 +18,7 @@ pub use self::order::prefix_upper_bound;
 pub use self::parse::{InvalidKey, RandomError};
 
 use std::borrow::Borrow;
-use std::sync::Arc;
+use triomphe::Arc;
 
 /// The byte that divides namespaces.
 const SEPARATOR: u8 = b'/';
@@ -52,6 +52,7 @@ impl Key {
     /// # use interface_datastore::Key;
     /// assert_eq!(Key::new("a/b").as_bytes(), b"/a/b");
     /// ```
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -63,6 +64,7 @@ impl Key {
     /// assert!(Key::new("").is_root());
     /// assert!(!Key::new("/a").is_root());
     /// ```
+    #[inline]
     pub fn is_root(&self) -> bool {
         *self.0 == [SEPARATOR]
     }

@@ -4,15 +4,17 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
+
+use triomphe::Arc;
 
 use super::text::Escaped;
 use super::{Key, SEPARATOR};
 
-/// Keys of up to this many bytes are joined on the stack, so that they take a single allocation.
-const USUAL_LENGTH: usize = 128;
+/// What keys of usual length are made of before their bytes are filled in, so that they take a single allocation.
+static BLANK: [u8; 128] = [0; 128];
 
-static ROOT: LazyLock<Key> = LazyLock::new(|| Key(Arc::from([SEPARATOR])));
+static ROOT: LazyLock<Key> = LazyLock::new(|| Key(Arc::from(&[SEPARATOR][..])));
 
 impl Key {
     /// Makes a key of any text or bytes, cleaning it: a leading `/` is added if missing, trailing ones are dropped, and
@@ -142,12 +144,8 @@ impl Key {
     /// The parts one after the other, unchanged. Together they must start with `/`.
     pub(super) fn joined<const N: usize>(parts: [&[u8]; N]) -> Self {
         let length = parts.iter().map(|part| part.len()).sum();
-        let mut room = [0; USUAL_LENGTH];
-        let shared: Arc<[u8]> = match room.get_mut(..length) {
-            Some(room) => {
-                fill(room, parts);
-                Arc::from(&*room)
-            }
+        let shared = match BLANK.get(..length) {
+            Some(blank) => filled(Arc::from(blank), parts),
             None => Arc::from(parts.concat()),
         };
         debug_assert!(shared.starts_with(&[SEPARATOR]));
@@ -155,13 +153,16 @@ impl Key {
     }
 }
 
-/// Copies the parts one after the other; `room` is as long as all of them.
-fn fill<const N: usize>(mut room: &mut [u8], parts: [&[u8]; N]) {
+/// Fresh bytes with the parts copied into them one after the other; `fresh` is as long as all of them.
+fn filled<const N: usize>(mut fresh: Arc<[u8]>, parts: [&[u8]; N]) -> Arc<[u8]> {
+    // Nobody else holds them yet, so they can always be changed.
+    let mut room = Arc::get_mut(&mut fresh).unwrap_or_default();
     for part in parts {
         let (own, rest) = room.split_at_mut(part.len());
         own.copy_from_slice(part);
         room = rest;
     }
+    fresh
 }
 
 /// `bytes` without the slashes at their end.
