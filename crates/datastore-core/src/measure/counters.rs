@@ -41,14 +41,15 @@ pub(super) struct Counters {
 #[derive(Debug, Default)]
 pub(super) struct OperationCounters {
     calls: AtomicU64,
+    succeeded: AtomicU64,
     not_found: AtomicU64,
     dropped: AtomicU64,
     pub(super) items: AtomicU64,
     pub(super) bytes_in: AtomicU64,
     pub(super) bytes_out: AtomicU64,
+    /// Of the timed calls, as the two below.
     total_nanos: AtomicU64,
     slowest_nanos: AtomicU64,
-    /// Together the calls that ended. Those that succeeded are what is left of them, and need no counter of their own.
     latency: [AtomicU64; CLASSES],
     /// Errors other than "not found", which is an answer and as frequent as one. By the kind's text, as kinds have no
     /// order.
@@ -82,13 +83,16 @@ impl Counters {
 }
 
 impl OperationCounters {
-    pub(super) fn began(&self) {
-        self.calls.fetch_add(1, Ordering::Relaxed);
+    /// Counts a call that begins; its number, from 0.
+    pub(super) fn began(&self) -> u64 {
+        self.calls.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(super) fn ended(&self, end: &End<'_>, took: Duration) {
+    pub(super) fn ended(&self, end: &End<'_>) {
         match end {
-            End::Succeeded => {}
+            End::Succeeded => {
+                self.succeeded.fetch_add(1, Ordering::Relaxed);
+            }
             End::Dropped => {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
             }
@@ -103,6 +107,10 @@ impl OperationCounters {
                     .1 += 1;
             }
         }
+    }
+
+    /// Takes down the time of a call that ended.
+    pub(super) fn took(&self, took: Duration) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.total_nanos.fetch_add(nanos, Ordering::Relaxed);
         // Most calls are not the slowest, and a look costs less than a write.
@@ -116,24 +124,22 @@ impl OperationCounters {
 
     fn snapshot(&self, operation: Operation) -> OperationStats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let mut stats = OperationStats {
+        let latency: Vec<u64> = self.latency.iter().map(read).collect();
+        OperationStats {
             operation,
             calls: read(&self.calls),
-            succeeded: 0,
+            succeeded: read(&self.succeeded),
             not_found: read(&self.not_found),
             dropped: read(&self.dropped),
             errors: lock(&self.errors).values().copied().collect(),
             items: read(&self.items),
             bytes_in: read(&self.bytes_in),
             bytes_out: read(&self.bytes_out),
+            timed: latency.iter().sum(),
             total: Duration::from_nanos(read(&self.total_nanos)),
             slowest: Duration::from_nanos(read(&self.slowest_nanos)),
-            latency: self.latency.iter().map(read).collect(),
-        };
-        let ended: u64 = stats.latency.iter().sum();
-        let otherwise = stats.not_found + stats.dropped + stats.failed();
-        stats.succeeded = ended.saturating_sub(otherwise);
-        stats
+            latency,
+        }
     }
 }
 
@@ -145,6 +151,7 @@ fn latency_class(nanos: u64) -> usize {
 
 /// What was counted of one operation since the store was wrapped.
 ///
+/// Calls, items and bytes are counted without exception; times are those of the [`timed`](Self::timed) calls alone.
 /// Counters are read one after another while calls go on, so their sums may be off by the calls of that moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -167,11 +174,14 @@ pub struct OperationStats {
     pub bytes_in: u64,
     /// Bytes of values given.
     pub bytes_out: u64,
-    /// Time that all ended calls took together; that of a stream lasts until its end, consumer included.
+    /// Ended calls whose time was taken: a fair sample of all, chosen before they begin, unless
+    /// [every call is timed](super::MeasureDatastore::time_one_in).
+    pub timed: u64,
+    /// Time that the timed calls took together; that of a stream lasts until its end, consumer included.
     pub total: Duration,
-    /// Time of the slowest call.
+    /// Time of the slowest of the timed calls.
     pub slowest: Duration,
-    /// Ended calls by time: the first number counts those below 1 µs, the n-th after it those below 2^n µs.
+    /// The timed calls by time: the first number counts those below 1 µs, the n-th after it those below 2^n µs.
     pub latency: Vec<u64>,
 }
 
@@ -179,6 +189,14 @@ impl OperationStats {
     /// Calls that failed with something else than "not found".
     pub fn failed(&self) -> u64 {
         self.errors.iter().map(|(_, count)| count).sum()
+    }
+
+    /// The mean time of a call, as the timed ones tell it; none if none was timed yet.
+    pub fn mean(&self) -> Option<Duration> {
+        let nanos = self.total.as_nanos().checked_div(u128::from(self.timed))?;
+        Some(Duration::from_nanos(
+            u64::try_from(nanos).unwrap_or(u64::MAX),
+        ))
     }
 }
 

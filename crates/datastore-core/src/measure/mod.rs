@@ -1,13 +1,16 @@
 //! Counting and tracing the calls of a store.
 
 mod counters;
+mod sampling;
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
+    num::NonZeroU32,
     ops::Deref,
     pin::Pin,
     sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -20,17 +23,28 @@ use interface_datastore::{
     QueryOptions, Result, SyncOptions, ValueStream, WatchEvent, WatchOptions, WriteOptions,
     Written,
 };
-use tracing::{Instrument, Span};
+use tracing::Span;
 use web_time::Instant;
 
 pub use self::counters::OperationStats;
-use self::counters::{Counters, End, OperationCounters};
+use self::{
+    counters::{Counters, End, OperationCounters},
+    sampling::Sampling,
+};
 use crate::{claims::claims, pass_on::pass_on};
+
+/// Of how many calls of `put`, `get`, `has` and `delete` one is timed, unless told otherwise.
+const TIMED_ONE_IN: NonZeroU32 = NonZeroU32::new(16).expect("not zero");
 
 /// Counts the calls of a store and tells [`tracing`] of them; changes nothing else.
 ///
+/// All calls, items and bytes are counted. Reading the clock costs more than the rest of this layer, so of the frequent
+/// operations, `put`, `get`, `has` and `delete` in all their forms, about one call in 16 is timed, chosen by its number
+/// and not by what it does; of all others each one. [`time_one_in`](Self::time_one_in) sets another share.
+///
 /// Each call runs in a span `call` of the target `datastore` at level debug, with the fields `store`, `operation` and
-/// `key`; its end is an event at level trace, or debug if it failed. Values never reach a span, an event or a counter.
+/// `key`; its end is an event at level trace, or debug if it failed, with its time as `micros`. Values never reach a span,
+/// an event or a counter.
 ///
 /// ```
 /// use datastore_core::{MeasureDatastore, MemoryDatastore};
@@ -48,6 +62,7 @@ pub struct MeasureDatastore {
     inner: Arc<dyn Datastore>,
     name: Arc<str>,
     counters: Arc<Counters>,
+    sampling: Sampling,
 }
 
 impl MeasureDatastore {
@@ -57,7 +72,16 @@ impl MeasureDatastore {
             inner: inner.handle(),
             name: name.into(),
             counters: Arc::default(),
+            sampling: Sampling::one_in(TIMED_ONE_IN),
         }
+    }
+
+    /// Times about one in so many calls of `put`, `get`, `has` and `delete`; with 1 each of them. The first is always
+    /// among them.
+    #[must_use]
+    pub fn time_one_in(mut self, calls: NonZeroU32) -> Self {
+        self.sampling = Sampling::one_in(calls);
+        self
     }
 
     /// What was counted, for each operation that was called at all.
@@ -85,35 +109,34 @@ impl MeasureDatastore {
             operation = operation.as_str(),
             key = key.map(tracing::field::display),
         );
-        counters.began();
+        let number = counters.began();
+        let sampled = !is_frequent(operation) || self.sampling.chooses(number);
+        let timed = sampled || !span.is_disabled();
         Running {
             counters,
             span,
-            since: Instant::now(),
+            since: timed.then(Instant::now),
+            sampled,
             ended: false,
         }
     }
 
-    /// Runs a call; `note` takes down what its outcome shows.
-    async fn call<T>(
-        &self,
+    /// Measures a call; `note` takes down what its outcome shows.
+    fn call<'a, T: 'a>(
+        &'a self,
         operation: Operation,
-        key: Option<&Key>,
-        note: impl FnOnce(&T, &OperationCounters),
-        work: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
-        // Borrowed: a call ends before its store does.
-        let counters = &**self.counters.of(operation);
-        let mut running = self.begin(counters, operation, key);
-        let outcome = work.instrument(running.span.clone()).await;
-        match &outcome {
-            Ok(value) => {
-                note(value, counters);
-                running.end(&End::Succeeded);
-            }
-            Err(error) => running.end(&End::Failed(error)),
-        }
-        outcome
+        key: Option<&'a Key>,
+        note: fn(&T, &OperationCounters),
+        work: BoxFuture<'a, Result<T>>,
+    ) -> BoxFuture<'a, Result<T>> {
+        Box::pin(MeasuredCall {
+            store: self,
+            operation,
+            key,
+            work,
+            note,
+            running: None,
+        })
     }
 
     fn stream<T: 'static>(
@@ -132,38 +155,99 @@ impl MeasureDatastore {
     }
 }
 
+/// Whether there are so many calls of this kind that timing each would be felt.
+fn is_frequent(operation: Operation) -> bool {
+    use Operation::{Delete, Get, Has, Put};
+    matches!(operation, Put | Get | Has | Delete)
+}
+
 /// A call that has begun; dropped without an end it counts as dropped.
 struct Running<C: Deref<Target = OperationCounters>> {
     counters: C,
     span: Span,
-    since: Instant,
+    /// None if nobody asks for the time.
+    since: Option<Instant>,
+    /// Whether the time is counted; otherwise it is for the event alone.
+    sampled: bool,
     ended: bool,
 }
 
 impl<C: Deref<Target = OperationCounters>> Running<C> {
+    /// Does a part of the call's work within its span.
+    fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+        if self.span.is_disabled() {
+            work()
+        } else {
+            self.span.in_scope(work)
+        }
+    }
+
     fn end(&mut self, end: &End<'_>) {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
-        let took = self.since.elapsed();
-        self.counters.ended(end, took);
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.span.in_scope(|| match end {
-            End::Succeeded => tracing::trace!(target: "datastore", micros, "done"),
-            End::Dropped => tracing::trace!(target: "datastore", micros, "dropped"),
-            End::Failed(error) if error.is_not_found() => {
-                tracing::trace!(target: "datastore", micros, "not found");
-            }
-            End::Failed(error) => {
-                tracing::debug!(target: "datastore", micros, error = %error, "failed");
-            }
-        });
+        let took = self.since.map(|since| since.elapsed());
+        self.counters.ended(end);
+        if let Some(took) = took.filter(|_| self.sampled) {
+            self.counters.took(took);
+        }
+        if !self.span.is_disabled() {
+            self.span.in_scope(|| tell(end, took));
+        }
+    }
+}
+
+/// The event at a call's end.
+fn tell(end: &End<'_>, took: Option<Duration>) {
+    let micros = took.map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+    match end {
+        End::Succeeded => tracing::trace!(target: "datastore", micros, "done"),
+        End::Dropped => tracing::trace!(target: "datastore", micros, "dropped"),
+        End::Failed(error) if error.is_not_found() => {
+            tracing::trace!(target: "datastore", micros, "not found");
+        }
+        End::Failed(error) => {
+            tracing::debug!(target: "datastore", micros, error = %error, "failed");
+        }
     }
 }
 
 impl<C: Deref<Target = OperationCounters>> Drop for Running<C> {
     fn drop(&mut self) {
         self.end(&End::Dropped);
+    }
+}
+
+/// A call of the inner store, which begins when it is first polled.
+struct MeasuredCall<'a, T> {
+    store: &'a MeasureDatastore,
+    operation: Operation,
+    key: Option<&'a Key>,
+    work: BoxFuture<'a, Result<T>>,
+    note: fn(&T, &OperationCounters),
+    /// Borrows its counters: a call ends before its store does.
+    running: Option<Running<&'a OperationCounters>>,
+}
+
+impl<T> Future for MeasuredCall<'_, T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let running = this.running.get_or_insert_with(|| {
+            let counters = &**this.store.counters.of(this.operation);
+            this.store.begin(counters, this.operation, this.key)
+        });
+        let polled = running.within(|| this.work.as_mut().poll(cx));
+        match &polled {
+            Poll::Pending => {}
+            Poll::Ready(Ok(value)) => {
+                (this.note)(value, running.counters);
+                running.end(&End::Succeeded);
+            }
+            Poll::Ready(Err(error)) => running.end(&End::Failed(error)),
+        }
+        polled
     }
 }
 
@@ -178,10 +262,7 @@ impl<T> Stream for MeasuredStream<T> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let polled = this
-            .running
-            .span
-            .in_scope(|| this.stream.as_mut().poll_next(cx));
+        let polled = this.running.within(|| this.stream.as_mut().poll_next(cx));
         match &polled {
             Poll::Pending => {}
             Poll::Ready(None) => this.running.end(&End::Succeeded),
@@ -244,13 +325,13 @@ impl Datastore for MeasureDatastore {
             value.len() as u64,
         );
         let work = self.inner.put_opts(key, value, options);
-        Box::pin(self.call(Operation::Put, Some(key), note_nothing, work))
+        self.call(Operation::Put, Some(key), note_nothing, work)
     }
 
     fn get_opts<'a>(&'a self, key: &'a Key, options: GetOptions) -> BoxFuture<'a, Result<Entry>> {
         let operation = options.operation();
         let work = self.inner.get_opts(key, options);
-        Box::pin(self.call(operation, Some(key), note_value, work))
+        self.call(operation, Some(key), note_value, work)
     }
 
     fn delete_opts<'a>(
@@ -259,7 +340,7 @@ impl Datastore for MeasureDatastore {
         options: DeleteOptions,
     ) -> BoxFuture<'a, Result<()>> {
         let work = self.inner.delete_opts(key, options);
-        Box::pin(self.call(Operation::Delete, Some(key), note_nothing, work))
+        self.call(Operation::Delete, Some(key), note_nothing, work)
     }
 
     fn query_opts(&self, query: Query, options: QueryOptions) -> BoxStream<'static, Result<Entry>> {
@@ -276,7 +357,7 @@ impl Datastore for MeasureDatastore {
         let counters = self.counters.of(Operation::Put).clone();
         let body = counting(counters, body, Bytes::len);
         let work = self.inner.put_stream_opts(key, body, options);
-        Box::pin(self.call(Operation::Put, Some(key), note_nothing, work))
+        self.call(Operation::Put, Some(key), note_nothing, work)
     }
 
     fn get_stream_opts<'a>(
@@ -287,8 +368,8 @@ impl Datastore for MeasureDatastore {
         Box::pin(async move {
             let counters = self.counters.of(Operation::Get).clone();
             let mut running = self.begin(counters, Operation::Get, Some(key));
-            let span = running.span.clone();
-            let opened = self.inner.get_stream_opts(key, options).instrument(span);
+            let mut opened = self.inner.get_stream_opts(key, options);
+            let opened = poll_fn(|cx| running.within(|| opened.as_mut().poll(cx)));
             match opened.await {
                 Ok(value) => {
                     let body = MeasuredStream {
@@ -344,7 +425,7 @@ impl Datastore for MeasureDatastore {
         add(&counters.items, batch.len() as u64);
         add(&counters.bytes_in, value_bytes(&batch));
         let work = self.inner.write_opts(batch, options);
-        Box::pin(self.call(Operation::Write, None, note_nothing, work))
+        self.call(Operation::Write, None, note_nothing, work)
     }
 
     fn watch_opts<'a>(
@@ -353,7 +434,7 @@ impl Datastore for MeasureDatastore {
         options: WatchOptions,
     ) -> BoxFuture<'a, Result<BoxStream<'static, Result<WatchEvent>>>> {
         let work = self.inner.watch_opts(scope, options);
-        Box::pin(self.call(Operation::Watch, Some(scope), note_nothing, work))
+        self.call(Operation::Watch, Some(scope), note_nothing, work)
     }
 
     fn sync_opts<'a>(
@@ -362,7 +443,7 @@ impl Datastore for MeasureDatastore {
         options: SyncOptions,
     ) -> BoxFuture<'a, Result<Durability>> {
         let work = self.inner.sync_opts(scope, options);
-        Box::pin(self.call(Operation::Sync, Some(scope), note_nothing, work))
+        self.call(Operation::Sync, Some(scope), note_nothing, work)
     }
 
     fn disk_usage_opts<'a>(
@@ -371,7 +452,7 @@ impl Datastore for MeasureDatastore {
         options: DiskUsageOptions,
     ) -> BoxFuture<'a, Result<DiskUsage>> {
         let work = self.inner.disk_usage_opts(scope, options);
-        Box::pin(self.call(Operation::DiskUsage, Some(scope), note_nothing, work))
+        self.call(Operation::DiskUsage, Some(scope), note_nothing, work)
     }
 
     fn maintain_opts(
@@ -386,7 +467,7 @@ impl Datastore for MeasureDatastore {
 
     fn close_opts(&self, options: CloseOptions) -> BoxFuture<'_, Result<()>> {
         let work = self.inner.close_opts(options);
-        Box::pin(self.call(Operation::Close, None, note_nothing, work))
+        self.call(Operation::Close, None, note_nothing, work)
     }
 }
 

@@ -91,16 +91,19 @@ impl Table {
         if let Some(expires) = expires {
             self.expiring.insert((expires, key.clone()));
         }
-        if self.snapshots.is_empty() {
-            if let Some(old) = self.live.insert(key.clone(), slot) {
-                self.forget(&key, &old);
+        if self.snapshots.is_empty() && self.expiring.is_empty() {
+            let key_len = key.as_bytes().len();
+            if let Some(old) = self.live.insert(key, slot) {
+                self.bytes -= (key_len + old.value.len()) as u64;
             }
         } else {
             let old = self.live.insert(key.clone(), slot);
             if let Some(old) = &old {
                 self.forget(&key, old);
             }
-            self.keep(key, old);
+            if !self.snapshots.is_empty() {
+                self.keep(key, old);
+            }
         }
         self.written
     }

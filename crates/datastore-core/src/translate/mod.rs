@@ -161,10 +161,13 @@ impl<M: Mapping> Datastore for Translated<M> {
             let Some(inner) = self.mapping.inward(key) else {
                 return Err(Error::not_found(operation, key));
             };
-            let entry = self.inner.get_opts(&inner, options).await;
-            entry
-                .map(|entry| entry.with_key(key.clone()))
-                .map_err(|error| self.outward_error(error))
+            match self.inner.get_opts(&inner, options).await {
+                Ok(mut entry) => {
+                    entry.key = key.clone();
+                    Ok(entry)
+                }
+                Err(error) => Err(self.outward_error(error)),
+            }
         })
     }
 

@@ -12,5 +12,4 @@ mod read_only;
 mod retry;
 mod support;
 mod tiered;
-mod traced;
 mod verify;

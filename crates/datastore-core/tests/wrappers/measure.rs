@@ -1,3 +1,5 @@
+use std::num::NonZeroU32;
+
 use datastore_core::{MeasureDatastore, MemoryDatastore};
 use futures::{FutureExt, StreamExt};
 use interface_datastore::{
@@ -56,14 +58,61 @@ fn counts_calls_bytes_and_items() {
                 (items, bytes_in, bytes_out),
                 "{operation}"
             );
-            assert_eq!(stats.latency.iter().sum::<u64>(), calls, "{operation}");
-            assert!(stats.total >= stats.slowest);
         }
         let errors = store.stats(Operation::Put).unwrap().errors;
         assert_eq!(errors, [(ErrorKind::PreconditionFailed, 1)]);
         assert_eq!(store.stats(Operation::Delete), None);
         assert_eq!(store.all_stats().len(), expected.len());
     });
+}
+
+#[test]
+fn times_a_share_of_the_frequent_calls_and_all_others() {
+    let untold = |store| store;
+    let one_in =
+        |calls| move |store: MeasureDatastore| store.time_one_in(NonZeroU32::new(calls).unwrap());
+    // how the store is told, fewest and most of 1600 calls that are timed
+    type Told = Box<dyn Fn(MeasureDatastore) -> MeasureDatastore>;
+    let cases: [(Told, u64, u64); 4] = [
+        (Box::new(untold), 60, 140),
+        (Box::new(one_in(1)), 1600, 1600),
+        (Box::new(one_in(100)), 4, 40),
+        (Box::new(one_in(u32::MAX)), 1, 1),
+    ];
+    for (told, fewest, most) in cases {
+        let store = told(MeasureDatastore::new(&MemoryDatastore::new(), "test"));
+        pollster::block_on(async {
+            let a = key("/a");
+            for _ in 0..1600 {
+                store.put(&a, "").await.unwrap();
+                store.get(&a).await.unwrap();
+                store.has(&key("/none")).await.unwrap();
+                store.delete(&key("/none")).await.unwrap();
+                all(store.query(Query::all())).await.unwrap();
+            }
+        });
+        use Operation::{Delete, Get, Has, Put};
+        for operation in [Put, Get, Has, Delete, Operation::Query] {
+            let (fewest, most) = match operation {
+                Operation::Query => (1600, 1600),
+                _ => (fewest, most),
+            };
+            let stats = store.stats(operation).unwrap();
+            let ended = stats.succeeded + stats.not_found;
+            assert_eq!((stats.calls, ended), (1600, 1600), "{operation}");
+            let timed = stats.timed;
+            assert!((fewest..=most).contains(&timed), "{operation}: {timed}");
+            assert_eq!(stats.latency.iter().sum::<u64>(), timed, "{operation}");
+            assert!(stats.total >= stats.slowest && stats.slowest >= stats.mean().unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_call_begins_when_it_is_first_polled() {
+    let store = MeasureDatastore::new(&MemoryDatastore::new(), "test");
+    drop(store.get(&key("/a")));
+    assert_eq!(store.stats(Operation::Get), None);
 }
 
 #[test]

@@ -1,4 +1,7 @@
 //! What a measuring store tells `tracing`: a span for each call, an event at its end, and never a value.
+//!
+//! A program of its own: whether a place in the code tells anything is decided once for all threads, and a test without
+//! a subscriber beside this one would decide it.
 
 use std::{
     fmt::{self, Write},
@@ -6,19 +9,17 @@ use std::{
 };
 
 use datastore_core::{
-    MeasureDatastore,
+    FaultDatastore, MeasureDatastore, MemoryDatastore,
     fault::{Fault, Gate, Rule},
 };
 use futures::{FutureExt, StreamExt};
-use interface_datastore::{DatastoreExt, ErrorKind, Operation, Query};
+use interface_datastore::{DatastoreExt, ErrorKind, Key, Operation, Query};
 use tracing::{
     Event, Metadata, Subscriber,
     field::{Field, Visit},
     span::{Attributes, Id, Record},
     subscriber::with_default,
 };
-
-use crate::support::{failing, faulty, key};
 
 /// Takes down each span and event as a line: level, name or message, fields.
 #[derive(Default)]
@@ -70,15 +71,16 @@ impl Subscriber for Lines {
 #[test]
 fn tells_of_each_call_and_its_end() {
     let stuck = Rule::new(Operation::Delete, Fault::none().gated_before(&Gate::new()));
-    let (_, inner) = faulty(vec![failing(Operation::Has, ErrorKind::Failed), stuck]);
+    let failing = Rule::new(Operation::Has, Fault::fail(ErrorKind::Failed));
+    let inner = FaultDatastore::new(&MemoryDatastore::new(), vec![failing, stuck]);
     let store = MeasureDatastore::new(&inner, "blocks");
-    let (lines, a) = (Lines::default(), key("/a"));
+    let (lines, a) = (Lines::default(), Key::new("/a"));
     let told = lines.0.clone();
     with_default(lines, || {
         pollster::block_on(async {
             store.put(&a, "a secret").await.unwrap();
             store.get(&a).await.unwrap();
-            store.get(&key("/none")).await.unwrap_err();
+            store.get(&Key::new("/none")).await.unwrap_err();
             store.has(&a).await.unwrap_err();
             assert!(store.delete(&a).now_or_never().is_none());
             assert_eq!(store.query(Query::all()).count().await, 1);
