@@ -17,7 +17,10 @@ const VALUE: Bytes = Bytes::from_static(&[7; 256]);
 
 fn key(index: usize) -> Key {
     // As many shards as Kubo's blocks have: the spread digits stand next to the last one.
-    Key::new(format!("/CIQ{:016X}A", index.wrapping_mul(0x9E37_79B9_7F4A_7C15)))
+    Key::new(format!(
+        "/CIQ{:016X}A",
+        index.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    ))
 }
 
 fn store(runtime: &Runtime, blocking: Blocking) -> (FlatfsDatastore, tempfile::TempDir) {
@@ -51,7 +54,13 @@ fn blocks(c: &mut Criterion) {
             });
         });
         group.bench_function(BenchmarkId::new("has", name), |b| {
-            b.iter(|| assert!(runtime.block_on(store.has(&next())).expect("it can be read")));
+            b.iter(|| {
+                assert!(
+                    runtime
+                        .block_on(store.has(&next()))
+                        .expect("it can be read")
+                )
+            });
         });
         group.bench_function(BenchmarkId::new("put the same", name), |b| {
             b.iter(|| runtime.block_on(store.put(&next(), VALUE)).expect("space"));

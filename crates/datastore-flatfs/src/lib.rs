@@ -6,6 +6,7 @@ pub mod check;
 pub mod convert;
 mod failure;
 mod maintain;
+mod many;
 mod names;
 mod open;
 mod options;
@@ -14,7 +15,9 @@ mod read;
 mod shard;
 mod sharding;
 mod store;
+mod stream;
 mod unclean;
+mod upkeep;
 mod usage;
 mod write;
 

@@ -1,11 +1,13 @@
 //! Which file a key's value lies in, and which key a file is of.
 
-use std::path::PathBuf;
+use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use data_encoding::BASE32HEX_NOPAD;
 use interface_datastore::{Alphabet, Key, KeyRules};
 
-use crate::sharding::Sharding;
+use crate::sharding::{self, Sharding};
 
 /// The end of every value's file name.
 pub(crate) const EXTENSION: &str = ".data";
@@ -45,19 +47,20 @@ impl Names {
     }
 
     /// The name of a key without the extension; none for keys that are not taken.
-    fn stem(self, key: &Key) -> Option<String> {
+    fn stem(self, key: &Key) -> Option<Cow<'_, str>> {
         let text = key.as_bytes().get(1..)?;
         match self {
             Self::Flatfs => {
                 let fits = !text.is_empty()
                     && text.len() <= MAX_STEM
                     && text.iter().all(|byte| is_plain(*byte));
-                fits.then(|| text.iter().copied().map(char::from).collect())
+                let text = std::str::from_utf8(text).ok().filter(|_| fits);
+                text.map(Cow::Borrowed)
             }
-            Self::Escaped if text.is_empty() => Some(ESCAPED_ROOT.to_owned()),
+            Self::Escaped if text.is_empty() => Some(ESCAPED_ROOT.into()),
             Self::Escaped => {
                 let stem = BASE32HEX_NOPAD.encode(text);
-                (stem.len() <= MAX_STEM).then_some(stem)
+                (stem.len() <= MAX_STEM).then_some(stem.into())
             }
         }
     }
@@ -67,13 +70,19 @@ impl Names {
         match self {
             Self::Flatfs => {
                 let fits = !stem.is_empty() && stem.bytes().all(is_plain);
-                fits.then(|| Key::new(stem))
+                if !fits {
+                    return None;
+                }
+                let mut key = [b'/'; MAX_STEM + 1];
+                let key = key.get_mut(..=stem.len())?;
+                key.get_mut(1..)?.copy_from_slice(stem.as_bytes());
+                Key::raw(key).ok()
             }
             Self::Escaped if stem == ESCAPED_ROOT => Some(Key::root()),
             Self::Escaped => {
                 let mut bytes = vec![b'/'];
                 bytes.extend(BASE32HEX_NOPAD.decode(stem.as_bytes()).ok()?);
-                // Two names of one key would make two values of it.
+                // The root has another name, and no key two.
                 Key::raw(bytes).ok().filter(|key| !key.is_root())
             }
         }
@@ -95,6 +104,11 @@ impl Sharding {
     pub(crate) fn place(&self, key: &Key) -> Option<Place> {
         let stem = self.names.stem(key)?;
         let mut path = self.shard.dir(&stem);
+        // A folder cannot be called by the name of the file that says how the directory is laid out.
+        if path == sharding::FILE {
+            return None;
+        }
+        path.reserve(1 + stem.len() + EXTENSION.len());
         if !path.is_empty() {
             path.push('/');
         }
@@ -103,10 +117,47 @@ impl Sharding {
         Some(Place { path: path.into() })
     }
 
-    /// The key of the file `name` in the folder `folder`; none if it is not where a key's file belongs.
-    pub(crate) fn key_of(&self, folder: &str, name: &str) -> Option<Key> {
+    /// The key of the file `name` in the folder `folder`; none if no key's value lies there.
+    pub(crate) fn key_of(&self, folder: &OsStr, name: &OsStr) -> Option<Key> {
+        let (folder, name) = (folder.to_str()?, name.to_str()?);
         let stem = name.strip_suffix(EXTENSION)?;
-        let key = self.names.key(stem)?;
-        (self.shard.dir(stem) == folder).then_some(key)
+        if !self.shard.is_dir(folder, stem) {
+            return None;
+        }
+        self.names.key(stem)
+    }
+
+    /// The key that go-ds-flatfs lists for a file in whatever folder, though no read may find it.
+    pub(crate) fn key_by_name(&self, name: &OsStr) -> Option<Key> {
+        let stem = name.to_str()?.strip_suffix(EXTENSION)?;
+        if stem.starts_with('.') || name.to_str()?.starts_with('.') {
+            return None;
+        }
+        Some(
+            self.names
+                .key(stem)
+                .unwrap_or_else(|| Key::clean_path(stem)),
+        )
+    }
+
+    /// Whether a folder may hold a key that starts with these bytes.
+    pub(crate) fn may_hold(&self, folder: &OsStr, prefix: &[u8]) -> bool {
+        let known = prefix.get(1..).unwrap_or_default();
+        if self.names != Names::Flatfs || !self.shard.is_prefix() {
+            return true;
+        }
+        let folder = folder.as_encoded_bytes();
+        let both = folder.len().min(known.len());
+        folder.get(..both) == known.get(..both)
+    }
+
+    /// The key of a file by its path.
+    pub(crate) fn key_at(&self, path: &Path) -> Option<Key> {
+        self.key_of(path.parent()?.as_os_str(), path.file_name()?)
+    }
+
+    /// What keeps the store from taking some keys that its rules allow: those in a folder called like the file `SHARDING`.
+    pub(crate) fn refuses_some(&self) -> bool {
+        self.shard.length() == sharding::FILE.len() as u64
     }
 }

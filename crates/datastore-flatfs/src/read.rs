@@ -1,5 +1,7 @@
 //! Reading single values.
 
+use std::ops::Range;
+
 use datastore_files::{Kind, Metadata, OpenFile, Tree, Wait};
 use interface_datastore::{
     Entry, Error, ErrorKind, GetOptions, Key, Operation, Result, Version, Want, abortable,
@@ -18,11 +20,8 @@ impl FlatfsDatastore {
         let work = async {
             inner.gates.settled(key).await;
             let place = inner.sharding.place(key);
-            let request = Request {
-                key: key.clone(),
-                place: place.ok_or_else(|| Error::not_found(operation, key))?,
-                options,
-            };
+            let place = place.ok_or_else(|| Error::not_found(operation, key))?;
+            let request = Request::new(key.clone(), place, options);
             let read = move |tree: &Tree, wait: Wait| request.read(tree, wait);
             let answer = inner.tree.answer(inner.blocking, read).await;
             answer.map_err(|failure| failure.during(operation, Some(key)))
@@ -39,6 +38,14 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    pub(crate) fn new(key: Key, place: Place, options: GetOptions) -> Self {
+        Self {
+            key,
+            place,
+            options,
+        }
+    }
+
     pub(crate) fn read(&self, tree: &Tree, wait: Wait) -> Result<Entry, Failure> {
         let path = &self.place.path;
         let found = match self.options.want {
@@ -55,17 +62,29 @@ impl Request {
         Ok(found.ok_or_else(|| Error::not_found(self.options.operation(), &self.key))?)
     }
 
+    /// Opens the value, and tells which part of it is wanted.
+    pub(crate) fn open(&self, tree: &Tree, wait: Wait) -> Result<(OpenFile, Range<u64>), Failure> {
+        let file = tree.open_file(&self.place.path, wait)?;
+        let file = file.ok_or_else(|| Error::not_found(Operation::Get, &self.key))?;
+        self.told(file.metadata())?;
+        let range = self.range(file.metadata().len)?;
+        Ok((file, range))
+    }
+
     fn read_value(&self, file: &OpenFile, wait: Wait) -> Result<Entry, Failure> {
-        let metadata = file.metadata();
-        let mut entry = self.told(metadata)?;
-        let range = match self.options.want {
-            Want::Range(range) => range
-                .resolve(metadata.len)
-                .map_err(|error| error.with_key(&self.key))?,
-            _ => 0..metadata.len,
-        };
+        let mut entry = self.told(file.metadata())?;
+        let range = self.range(file.metadata().len)?;
         entry.value = Some(file.read(range, wait)?);
         Ok(entry)
+    }
+
+    fn range(&self, len: u64) -> Result<Range<u64>> {
+        match self.options.want {
+            Want::Range(range) => range
+                .resolve(len)
+                .map_err(|error| error.with_key(&self.key)),
+            _ => Ok(0..len),
+        }
     }
 
     /// The entry without its value, if it has the version that is asked for.

@@ -120,23 +120,53 @@ impl ShardFunction {
     /// its files in the root. A name of more than 255 characters, which cannot exist, is cut at 256.
     #[must_use]
     pub fn dir(&self, key_text: &str) -> String {
+        let picked = self.pick(key_text);
+        let mut dir = String::with_capacity(picked.left + picked.text.len() + picked.right);
+        dir.extend(std::iter::repeat_n(PADDING, picked.left));
+        dir.push_str(picked.text);
+        dir.extend(std::iter::repeat_n(PADDING, picked.right));
+        dir
+    }
+
+    /// Whether `dir` is the folder for a key's text.
+    pub(crate) fn is_dir(&self, dir: &str, key_text: &str) -> bool {
+        let picked = self.pick(key_text);
+        let is_padding = |text: &str, count: usize| {
+            text.len() == count && text.chars().all(|one| one == PADDING)
+        };
+        let rest = dir.split_at_checked(picked.left);
+        rest.is_some_and(|(left, rest)| {
+            let right = rest.strip_prefix(picked.text);
+            is_padding(left, picked.left)
+                && right.is_some_and(|right| is_padding(right, picked.right))
+        })
+    }
+
+    /// The part of a key's text that its folder is called by.
+    fn pick<'t>(&self, text: &'t str) -> Picked<'t> {
         // At most MAX_NAME + 1, so it fits.
         let length = usize::try_from(self.length.min(MAX_NAME + 1)).unwrap_or(0);
-        let mut dir = String::with_capacity(length);
-        match self.part {
+        let text = match self.part {
             Part::Prefix => {
-                dir.extend(key_text.chars().take(length));
-                let missing = length.saturating_sub(dir.chars().count());
-                dir.extend(std::iter::repeat_n(PADDING, missing));
+                let end = text
+                    .char_indices()
+                    .nth(length)
+                    .map_or(text.len(), |(at, _)| at);
+                text.get(..end).unwrap_or(text)
             }
-            Part::Suffix => push_last(&mut dir, key_text, length),
+            Part::Suffix => last(text, length),
             Part::NextToLast => {
-                let mut chars = key_text.chars();
+                let mut chars = text.chars();
                 chars.next_back();
-                push_last(&mut dir, chars.as_str(), length);
+                last(chars.as_str(), length)
             }
-        }
-        dir
+        };
+        let missing = length.saturating_sub(text.chars().count());
+        let (left, right) = match self.part {
+            Part::Prefix => (0, missing),
+            Part::Suffix | Part::NextToLast => (missing, 0),
+        };
+        Picked { left, text, right }
     }
 
     /// How many characters the name of a folder has.
@@ -150,10 +180,23 @@ impl ShardFunction {
     }
 }
 
-fn push_last(dir: &mut String, text: &str, length: usize) {
-    let count = text.chars().count();
-    dir.extend(std::iter::repeat_n(PADDING, length.saturating_sub(count)));
-    dir.extend(text.chars().skip(count.saturating_sub(length)));
+/// The name of a folder: part of a key's text with so many padding characters at its sides.
+struct Picked<'t> {
+    left: usize,
+    text: &'t str,
+    right: usize,
+}
+
+/// The last `length` characters, or all if there are fewer.
+fn last(text: &str, length: usize) -> &str {
+    let before = length
+        .checked_sub(1)
+        .map(|count| text.char_indices().rev().nth(count));
+    match before {
+        None => "",
+        Some(None) => text,
+        Some(Some((start, _))) => text.get(start..).unwrap_or(text),
+    }
 }
 
 impl fmt::Display for ShardFunction {

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use bytes::Bytes;
-use datastore_files::{Change, Contents, Reason, Replace, Safety, Tree, Wait};
+use datastore_files::{Access, Change, Contents, FileError, Reason, Replace, Safety, Tree, Wait};
 use interface_datastore::{Error, ErrorKind, Operation};
 
 use crate::failure::file_error;
@@ -12,8 +11,11 @@ use crate::shard::{ShardError, ShardFunction};
 
 /// The file's name.
 pub(crate) const FILE: &str = "SHARDING";
+/// A file for people, which directories with the usual shard function have.
+pub(crate) const README: &str = "_README";
+const README_TEXT: &str = include_str!("readme.txt");
 /// An identifier is shorter by far; a longer file is something else.
-const MAX_LEN: u64 = 4096;
+pub(crate) const MAX_LEN: u64 = 4096;
 /// What identifiers start with, and what those of escaped stores start with, which go-ds-flatfs refuses.
 const PLAIN: &str = "/repo/flatfs/shard/";
 const ESCAPED: &str = "/repo/flatfs/escaped/";
@@ -35,7 +37,7 @@ impl Sharding {
         }
     }
 
-    fn parse(text: &str) -> Result<Self, ShardError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, ShardError> {
         let (text, names) = match text.trim().strip_prefix(ESCAPED) {
             Some(rest) => (format!("{PLAIN}{rest}"), Names::Escaped),
             None => (text.to_owned(), Names::Flatfs),
@@ -55,7 +57,8 @@ impl Sharding {
         };
         let bytes = file.read(0..MAX_LEN, Wait::Yes).map_err(failed)?;
         // Bytes that are no text are no identifier either, wherever they stand.
-        let sharding = Self::parse(&String::from_utf8_lossy(&bytes));
+        let text = String::from_utf8_lossy(&bytes);
+        let sharding = Self::parse(&text);
         let damaged = |error: ShardError| {
             Error::new(ErrorKind::Damaged, Operation::Open)
                 .with_path(tree.full(path))
@@ -68,19 +71,44 @@ impl Sharding {
 
     /// Writes the file of a directory that has none. If somebody else does so at the same time, theirs stands and is given.
     pub(crate) fn write(&self, tree: &Tree) -> Result<Self, Error> {
-        let change = Change::Write {
-            path: FILE.into(),
-            contents: Contents::Bytes(Bytes::from(format!("{}\n", self.identifier()))),
-            replace: Replace::No,
-            obsolete: None,
-        };
-        match tree.apply(vec![change], Safety::Power).pop() {
-            Some(Err(error)) if error.reason() == Reason::AlreadyExists => {
+        let text = format!("{}\n", self.identifier());
+        match publish(tree, FILE, &text, Access::Usual) {
+            Ok(()) => {}
+            Err(error) if error.reason() == Reason::AlreadyExists => {
                 let theirs = Self::read(tree)?;
-                theirs.ok_or_else(|| file_error(error, Operation::Open, None))
+                return theirs.ok_or_else(|| file_error(error, Operation::Open, None));
             }
-            Some(Err(error)) => Err(file_error(error, Operation::Open, None)),
-            _ => Ok(*self),
+            Err(error) => return Err(file_error(error, Operation::Open, None)),
         }
+        self.write_readme(tree);
+        Ok(*self)
+    }
+
+    /// Writes the file for people, if this function has one. Nothing reads it, so nothing is wrong without it.
+    pub(crate) fn write_readme(&self, tree: &Tree) {
+        if *self == Self::default() {
+            let _ = publish(tree, README, README_TEXT, Access::ReadOnly);
+        }
+    }
+}
+
+/// Puts a file in its place that is to stay as it is: written aside, synced, and only if there is none.
+pub(crate) fn publish(
+    tree: &Tree,
+    path: &str,
+    text: &str,
+    access: Access,
+) -> Result<(), FileError> {
+    let mut temp = tree.temp_file_for(access)?;
+    temp.write_all(text.as_bytes())?;
+    let change = Change::Write {
+        path: path.into(),
+        contents: Contents::Temp(temp),
+        replace: Replace::No,
+        obsolete: None,
+    };
+    match tree.apply(vec![change], Safety::Power).pop() {
+        Some(Err(error)) => Err(error),
+        _ => Ok(()),
     }
 }

@@ -2,19 +2,23 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use datastore_files::{Blocking, FileError, Gates, Safety, Tree};
+use datastore_files::{Blocking, FileError, Gates, GroupCommit, Job, Safety, Tree, TreeLock, Wait};
+use interface_datastore::implement::Watchers;
 use interface_datastore::{
-    BoxFuture, BoxStream, Capabilities, Claim, CloseOptions, Datastore, DeleteOptions, Durability,
-    Entry, Error, ErrorKind, GetOptions, Key, KeyRules, Operation, PutOptions, Query, QueryOptions,
-    Result, Written, abortable, abortable_stream,
+    BoxFuture, BoxStream, Capabilities, Claim, CloseOptions, ConditionScope, Datastore,
+    DeleteManyOptions, DeleteOptions, DiskUsage, DiskUsageOptions, Durability, Entry, Error,
+    ErrorKind, GetManyOptions, GetOptions, Key, KeyRules, Operation, PutManyOptions, PutOptions,
+    Query, QueryOptions, Result, SyncOptions, ValueStream, WatchEvent, WatchOptions, Written,
+    abortable, abortable_stream,
 };
 
 use crate::failure::file_error;
 use crate::names::Place;
+use crate::open::Opened;
 use crate::options::FlatfsOptions;
 use crate::shard::ShardFunction;
 use crate::sharding::Sharding;
@@ -32,12 +36,18 @@ pub(crate) struct Inner {
     pub(crate) tree: Tree,
     pub(crate) sharding: Sharding,
     pub(crate) gates: Gates<Key>,
-    pub(crate) usage: Usage,
+    pub(crate) durable: GroupCommit<Job<Result<Written>>, Result<Written>>,
+    pub(crate) usage: Arc<Usage>,
+    pub(crate) watchers: Watchers,
     pub(crate) blocking: Blocking,
+    pub(crate) follows_links: bool,
+    pub(crate) lists_unreachable: bool,
     rules: KeyRules,
     durability: Durability,
     read_only: bool,
     closed: AtomicBool,
+    /// Held until the store is closed.
+    lock: Mutex<Option<TreeLock>>,
 }
 
 impl fmt::Debug for FlatfsDatastore {
@@ -52,31 +62,29 @@ impl fmt::Debug for FlatfsDatastore {
 impl FlatfsDatastore {
     /// Opens the directory `path` as a store.
     ///
+    /// Temporary files that dead processes left behind are removed. Opening read-only writes nothing at all and takes no
+    /// lock.
+    ///
     /// # Errors
     ///
-    /// All name the path and most what to do.
+    /// All name the path and most what to do. [`NotFound`](ErrorKind::NotFound): there is no store and none may be made, or
+    /// no directory to make it in. [`AlreadyExists`](ErrorKind::AlreadyExists): there is one and none was wanted.
+    /// [`Locked`](ErrorKind::Locked): another user of this crate has it open; the process is named.
+    /// [`Foreign`](ErrorKind::Foreign): something else lies there. [`Damaged`](ErrorKind::Damaged): the file `SHARDING` holds no
+    /// shard function. [`InvalidArgument`](ErrorKind::InvalidArgument): the options contradict it.
+    /// [`PermissionDenied`](ErrorKind::PermissionDenied), [`ReadOnly`](ErrorKind::ReadOnly): it cannot be written.
     pub async fn open(path: impl AsRef<Path>, options: FlatfsOptions) -> Result<Self> {
         let path = path.as_ref().to_owned();
         let at = path.clone();
-        let (blocking, durability, read_only) =
-            (options.blocking, options.durability, options.read_only);
+        let blocking = options.blocking;
         let opened = blocking
-            .run(&at, move || crate::open::open(&path, &options))
+            .run(&at, move || {
+                crate::open::open(&path, &options).map(|opened| Inner::new(opened, &options))
+            })
             .await;
-        let (tree, sharding) =
-            opened.map_err(|error| file_error(error, Operation::Open, None))??;
+        let inner = opened.map_err(|error| file_error(error, Operation::Open, None))??;
         Ok(Self {
-            inner: Arc::new(Inner {
-                tree,
-                gates: Gates::default(),
-                usage: Usage::default(),
-                blocking,
-                rules: sharding.names.rules(),
-                sharding,
-                durability,
-                read_only,
-                closed: AtomicBool::new(false),
-            }),
+            inner: Arc::new(inner),
         })
     }
 
@@ -100,6 +108,29 @@ impl FlatfsDatastore {
 }
 
 impl Inner {
+    fn new(opened: Opened, options: &FlatfsOptions) -> Self {
+        let usage = Arc::new(Usage::default());
+        let tree = counting(opened.tree, &usage);
+        let mut rules = opened.sharding.names.rules();
+        rules.further = opened.sharding.refuses_some();
+        Self {
+            durable: GroupCommit::of_changes(tree.clone()),
+            tree,
+            sharding: opened.sharding,
+            gates: Gates::default(),
+            usage,
+            watchers: Watchers::new(),
+            blocking: options.blocking,
+            follows_links: options.follow_shard_links,
+            lists_unreachable: options.list_unreachable,
+            rules,
+            durability: options.durability,
+            read_only: options.read_only,
+            closed: AtomicBool::new(false),
+            lock: Mutex::new(opened.lock),
+        }
+    }
+
     pub(crate) fn check_open(&self, operation: Operation) -> Result<()> {
         if self.closed.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorKind::Closed, operation).with_path(self.tree.path()));
@@ -135,9 +166,25 @@ impl Inner {
 
     /// Where a key's value is written.
     pub(crate) fn place(&self, operation: Operation, key: &Key) -> Result<Place> {
-        self.rules.check(operation, key)?;
-        let refused = || Error::new(ErrorKind::InvalidKey, operation).with_key(key);
-        self.sharding.place(key).ok_or_else(refused)
+        self.sharding
+            .place(key)
+            .ok_or_else(|| match self.rules.check(operation, key) {
+                Err(error) => error,
+                Ok(()) => Error::new(ErrorKind::InvalidKey, operation)
+                    .with_key(key)
+                    .with_detail(
+                        "its folder would have the name of the file SHARDING, which says how the store is laid out",
+                    )
+                    .with_remedy("use another shard function for such keys"),
+            })
+    }
+
+    /// Counts what a change of a file added and removed.
+    pub(crate) fn count(&self, path: &Path, added: u64, removed: u64) {
+        if added != removed {
+            let _ = path;
+            self.usage.changed(added, removed);
+        }
     }
 
     /// Runs blocking work in one hop.
@@ -150,12 +197,48 @@ impl Inner {
         ran.map_err(|error| file_error(error, operation, None))
     }
 
+    pub(crate) fn tell_put(&self, key: &Key, written: &Written) {
+        if self.watchers.any() {
+            let (key, version) = (key.clone(), written.version.clone());
+            self.watchers.tell(&WatchEvent::Put { key, version });
+        }
+    }
+
+    pub(crate) fn tell_delete(&self, key: &Key) {
+        if self.watchers.any() {
+            self.watchers.tell(&WatchEvent::Delete { key: key.clone() });
+        }
+    }
+
     async fn close(&self) -> Result<()> {
         self.gates.all_settled().await;
         self.closed.store(true, Ordering::SeqCst);
+        // A write that had its pass before may still be under way.
+        self.gates.all_settled().await;
+        self.watchers.close();
         self.tree.release();
+        let lock = self
+            .lock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(lock);
         Ok(())
     }
+}
+
+/// A tree that counts the folders it makes, as go-ds-flatfs does.
+fn counting(tree: Tree, usage: &Arc<Usage>) -> Tree {
+    let usage = Arc::clone(usage);
+    tree.with_folder_made(Arc::new(move |tree, path| {
+        let hidden = path.as_os_str().as_encoded_bytes().starts_with(b".");
+        if hidden {
+            return;
+        }
+        if let Ok(Some(folder)) = tree.metadata(path, Wait::Yes) {
+            usage.changed(folder.len, 0);
+        }
+    }))
 }
 
 impl Datastore for FlatfsDatastore {
@@ -172,8 +255,16 @@ impl Datastore for FlatfsDatastore {
         own.dropped_writes_settle = Claim::Yes;
         own.default_durability = self.inner.durability;
         own.max_durability = Durability::Power;
+        own.if_absent = ConditionScope::CrossProcess;
+        own.if_match = ConditionScope::InProcess;
         own.versions = Claim::Yes;
         own.ranged_get = Claim::Yes;
+        own.streaming_put = Claim::Yes;
+        own.streaming_get = Claim::Yes;
+        own.pushdown.prefix = Claim::Yes;
+        own.pushdown.sizes = Claim::Yes;
+        own.watch = Claim::Yes;
+        own.disk_usage = Claim::Yes;
         own.keys = self.inner.rules.clone();
         own
     }
@@ -202,6 +293,85 @@ impl Datastore for FlatfsDatastore {
     fn query_opts(&self, query: Query, options: QueryOptions) -> BoxStream<'static, Result<Entry>> {
         let entries = crate::query::query(Arc::clone(&self.inner), query);
         abortable_stream(options.abort, Operation::Query, entries)
+    }
+
+    fn put_stream_opts<'a>(
+        &'a self,
+        key: &'a Key,
+        body: BoxStream<'static, Result<Bytes>>,
+        options: PutOptions,
+    ) -> BoxFuture<'a, Result<Written>> {
+        Box::pin(self.put_stream(key, body, options))
+    }
+
+    fn get_stream_opts<'a>(
+        &'a self,
+        key: &'a Key,
+        options: GetOptions,
+    ) -> BoxFuture<'a, Result<ValueStream>> {
+        Box::pin(self.get_stream(key, options))
+    }
+
+    fn put_many_opts(
+        &self,
+        source: BoxStream<'static, Result<(Key, Bytes)>>,
+        options: PutManyOptions,
+    ) -> BoxStream<'static, Result<Key>> {
+        let abort = options.abort.clone();
+        let many = crate::many::put_many(self.clone(), source, options);
+        abortable_stream(abort, Operation::Put, many)
+    }
+
+    fn get_many_opts(
+        &self,
+        source: BoxStream<'static, Result<Key>>,
+        options: GetManyOptions,
+    ) -> BoxStream<'static, Result<Entry>> {
+        let entries = crate::many::get_many(self.clone(), source, options.concurrency);
+        abortable_stream(options.abort, Operation::Get, entries)
+    }
+
+    fn delete_many_opts(
+        &self,
+        source: BoxStream<'static, Result<Key>>,
+        options: DeleteManyOptions,
+    ) -> BoxStream<'static, Result<Key>> {
+        let abort = options.abort.clone();
+        let many = crate::many::delete_many(self.clone(), source, options);
+        abortable_stream(abort, Operation::Delete, many)
+    }
+
+    fn watch_opts<'a>(
+        &'a self,
+        scope: &'a Key,
+        options: WatchOptions,
+    ) -> BoxFuture<'a, Result<BoxStream<'static, Result<WatchEvent>>>> {
+        Box::pin(async move {
+            self.inner.check_open(Operation::Watch)?;
+            Ok(self.inner.watchers.subscribe(scope, options))
+        })
+    }
+
+    fn sync_opts<'a>(
+        &'a self,
+        scope: &'a Key,
+        options: SyncOptions,
+    ) -> BoxFuture<'a, Result<Durability>> {
+        Box::pin(async move {
+            let work = self.sync(scope);
+            abortable(options.abort.as_ref(), Operation::Sync, Some(scope), work).await
+        })
+    }
+
+    fn disk_usage_opts<'a>(
+        &'a self,
+        scope: &'a Key,
+        options: DiskUsageOptions,
+    ) -> BoxFuture<'a, Result<DiskUsage>> {
+        Box::pin(async move {
+            let (abort, work) = (options.abort.as_ref(), self.disk_usage(scope));
+            abortable(abort, Operation::DiskUsage, Some(scope), work).await
+        })
     }
 
     fn close_opts(&self, options: CloseOptions) -> BoxFuture<'_, Result<()>> {

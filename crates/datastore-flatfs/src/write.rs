@@ -1,14 +1,30 @@
 //! Writing single values.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use datastore_files::{Change, Changed, Contents, Replace};
-use interface_datastore::{DeleteOptions, Key, Operation, PutOptions, Result, Written, abortable};
+use datastore_files::{
+    Blocking, Change, Changed, Contents, FileError, Kind, Metadata, Prepared, Reason, Replace,
+    Safety, TempFile, Wait,
+};
+use interface_datastore::{
+    Condition, DeleteOptions, Error, ErrorKind, Key, Operation, PutOptions, Result, Version,
+    Written, abortable,
+};
 
-use crate::failure::file_error;
+use crate::failure::{Failure, file_error};
+use crate::names::Place;
 use crate::read::version_of;
-use crate::store::FlatfsDatastore;
+use crate::store::{FlatfsDatastore, Inner};
+
+/// What became of a change of a file.
+pub(crate) type Outcome = Result<Changed, FileError>;
+
+/// Values larger than this are written and synced before they join others that share a sync, who need not wait for them.
+const MAX_SHARED: usize = 1 << 20;
+/// How often a put is tried again that another program of the directory got in the way of.
+const RETRIES: usize = 10;
 
 impl FlatfsDatastore {
     pub(crate) async fn put(
@@ -21,57 +37,399 @@ impl FlatfsDatastore {
         let expires = options.expires.is_some();
         let safety = inner.check_write(Operation::Put, options.durability, expires)?;
         let place = inner.place(Operation::Put, key)?;
-        let work = async {
-            let pass = inner.gates.pass(key).await;
-            let store = Arc::clone(inner);
-            let step = move || {
-                let added = value.len() as u64;
-                let change = Change::Write {
-                    path: place.path,
-                    contents: Contents::Bytes(value),
-                    replace: Replace::Yes,
-                    obsolete: None,
-                };
-                let outcome = store.tree.apply(vec![change], safety).pop();
-                store.usage.changed(added, 0);
-                drop(pass);
-                outcome
-            };
-            let outcome = inner.hop(Operation::Put, step).await?;
-            match outcome {
-                Some(Ok(Changed::Written(metadata))) => {
-                    Ok(Written::with_version(version_of(&metadata)))
-                }
-                Some(Err(error)) => Err(file_error(error, Operation::Put, Some(key))),
-                _ => Ok(Written::default()),
-            }
-        };
+        let put = Put::new(key, place, options.condition);
+        let work = self.publish(put, Contents::Bytes(value), safety);
         abortable(options.abort.as_ref(), Operation::Put, Some(key), work).await
+    }
+
+    /// Gives a key its value.
+    pub(crate) async fn publish(
+        &self,
+        put: Put,
+        contents: Contents,
+        safety: Safety,
+    ) -> Result<Written> {
+        let inner = &self.inner;
+        let pass = inner.gates.pass(&put.key).await;
+        inner.check_open(Operation::Put)?;
+        let store = Arc::clone(inner);
+        if safety != Safety::Power {
+            let step = move || {
+                let done = put.apply(&store, contents, safety);
+                drop(pass);
+                done
+            };
+            return inner.hop(Operation::Put, step).await?;
+        }
+        let contents = self.written_ahead(&put, contents).await?;
+        let prepare = move || {
+            let (change, before) = match put.prepare(&store, contents)? {
+                Step::Done(written) => return Err(Ok(written)),
+                Step::Change(change, before) => (change, before),
+            };
+            let conclude = Box::new(move |outcome| {
+                let _pass = pass;
+                put.conclude(&store, outcome, before)
+            });
+            Ok(Prepared { change, conclude })
+        };
+        self.commit(Operation::Put, prepare).await
+    }
+
+    /// Writes and syncs a large value, unless the key has it already.
+    async fn written_ahead(&self, put: &Put, contents: Contents) -> Result<Contents> {
+        let bytes = match contents {
+            Contents::Bytes(bytes) if bytes.len() > MAX_SHARED => bytes,
+            other => return Ok(other),
+        };
+        let store = Arc::clone(&self.inner);
+        let place = put.place.clone();
+        let step = move || {
+            if matches!(store.look(&place, Some(&bytes))?, Before::Same(_)) {
+                return Ok(Contents::Bytes(bytes));
+            }
+            let temp = store.tree.prepare(&bytes).and_then(TempFile::synced)?;
+            Ok(Contents::Temp(temp))
+        };
+        let written = self.inner.hop(Operation::Put, step).await?;
+        written.map_err(|failure: Failure| failure.during(Operation::Put, Some(&put.key)))
     }
 
     pub(crate) async fn delete(&self, key: &Key, options: DeleteOptions) -> Result<()> {
         let inner = &self.inner;
         let safety = inner.check_write(Operation::Delete, options.durability, false)?;
-        let Some(place) = inner.sharding.place(key) else {
-            return Ok(());
-        };
-        let work = async {
-            let pass = inner.gates.pass(key).await;
-            let store = Arc::clone(inner);
-            let step = move || {
-                let change = Change::Remove {
-                    path: place.path,
-                    first: None,
-                };
-                let outcome = store.tree.apply(vec![change], safety).pop();
-                drop(pass);
-                outcome
-            };
-            match inner.hop(Operation::Delete, step).await? {
-                Some(Err(error)) => Err(file_error(error, Operation::Delete, Some(key))),
-                _ => Ok(()),
-            }
-        };
+        if options.condition == Condition::IfAbsent {
+            let error = Error::new(ErrorKind::InvalidArgument, Operation::Delete).with_key(key);
+            return Err(error.with_detail("only what is there can be deleted"));
+        }
+        let work = self.unpublish(key, options.condition, safety);
         abortable(options.abort.as_ref(), Operation::Delete, Some(key), work).await
+    }
+
+    async fn unpublish(&self, key: &Key, condition: Condition, safety: Safety) -> Result<()> {
+        let inner = &self.inner;
+        let Some(place) = inner.sharding.place(key) else {
+            // There can be no such value.
+            return require(condition.holds(None), Operation::Delete, key);
+        };
+        let pass = inner.gates.pass(key).await;
+        inner.check_open(Operation::Delete)?;
+        let store = Arc::clone(inner);
+        let check = move || {
+            let key = pass.key();
+            let checked = store.check_condition(Operation::Delete, &condition, key, &place);
+            checked.map(|()| (removal(&place), store, pass))
+        };
+        if safety == Safety::Power {
+            let prepare = move || {
+                let (change, store, pass) = check().map_err(Err)?;
+                let conclude = Box::new(move |outcome| store.concluded_delete(pass.key(), outcome));
+                Ok(Prepared { change, conclude })
+            };
+            return self.commit(Operation::Delete, prepare).await.map(drop);
+        }
+        let step = move || {
+            let (change, store, pass) = check()?;
+            let outcome = store.apply_one(change, safety);
+            store.concluded_delete(pass.key(), outcome).map(drop)
+        };
+        inner.hop(Operation::Delete, step).await?
+    }
+
+    /// Has a change made durable together with those of others.
+    async fn commit(
+        &self,
+        operation: Operation,
+        prepare: impl FnOnce() -> Result<Prepared<Result<Written>>, Result<Written>> + Send + 'static,
+    ) -> Result<Written> {
+        let inner = &self.inner;
+        // Syncing takes far longer than a hop, and callers on one thread could not share it.
+        let blocking = Blocking::Never;
+        let submitted = inner
+            .durable
+            .submit(blocking, inner.tree.path(), Box::new(prepare))
+            .await;
+        submitted.map_err(|error| file_error(error, operation, None))?
+    }
+}
+
+/// What a put found where its value belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// Nothing, as far as is known.
+    Nothing,
+    /// The very value.
+    Same(Metadata),
+    /// Another value of this length.
+    Other(u64),
+}
+
+impl Before {
+    fn len(self) -> u64 {
+        match self {
+            Self::Nothing => 0,
+            Self::Same(file) => file.len,
+            Self::Other(len) => len,
+        }
+    }
+}
+
+/// What is left to do of a put.
+enum Step {
+    /// Nothing: the value is there and withstands what it should.
+    Done(Written),
+    /// This change.
+    Change(Change, Before),
+}
+
+/// One put, from its condition to its outcome.
+pub(crate) struct Put {
+    key: Key,
+    place: Place,
+    condition: Condition,
+}
+
+impl Put {
+    pub(crate) fn new(key: &Key, place: Place, condition: Condition) -> Self {
+        Self {
+            key: key.clone(),
+            place,
+            condition,
+        }
+    }
+
+    fn apply(&self, store: &Inner, contents: Contents, safety: Safety) -> Result<Written> {
+        let again = match &contents {
+            Contents::Bytes(bytes) => Some(bytes.clone()),
+            Contents::Temp(_) => None,
+        };
+        let mut contents = contents;
+        for _ in 0..RETRIES {
+            let (change, before) = match self.step(store, contents, safety)? {
+                Step::Done(written) => return Ok(written),
+                Step::Change(change, before) => (change, before),
+            };
+            let outcome = store.apply_one(change, safety);
+            match (&outcome, &again) {
+                // go-ds-flatfs empties the folder of temporary files when it opens the directory.
+                (Err(error), Some(bytes)) if error.reason() == Reason::NotFound => {
+                    contents = Contents::Bytes(bytes.clone());
+                }
+                _ => return self.conclude(store, outcome, before),
+            }
+        }
+        let error = Error::new(ErrorKind::Unavailable, Operation::Put).with_key(&self.key);
+        Err(error
+            .with_path(store.tree.full(&self.place.path))
+            .with_detail("another program empties .temp all the time")
+            .with_remedy("see to it that one program at a time uses the directory"))
+    }
+
+    /// Checks the condition, looks what is there, and tells what to do.
+    fn step(&self, store: &Inner, contents: Contents, safety: Safety) -> Result<Step> {
+        if self.condition == Condition::IfAbsent {
+            // That is decided by the rename.
+            let change = write_of(&self.place, contents, Replace::No);
+            return Ok(Step::Change(change, Before::Nothing));
+        }
+        store.check_condition(Operation::Put, &self.condition, &self.key, &self.place)?;
+        let bytes = match &contents {
+            Contents::Bytes(bytes) => Some(bytes),
+            Contents::Temp(_) => None,
+        };
+        let before = store
+            .look(&self.place, bytes)
+            .map_err(|failure| failure.during(Operation::Put, Some(&self.key)))?;
+        if let Before::Same(file) = before {
+            if store.is_enough(&self.place, &file, safety) {
+                let written = Written::with_version(version_of(&file));
+                store.tell_put(&self.key, &written);
+                return Ok(Step::Done(written));
+            }
+            let path = self.place.path.clone();
+            return Ok(Step::Change(Change::Keep { path }, before));
+        }
+        let change = write_of(&self.place, contents, Replace::Yes);
+        Ok(Step::Change(change, before))
+    }
+
+    /// As [`step`](Self::step), with the value written.
+    fn prepare(&self, store: &Inner, contents: Contents) -> Result<Step, Result<Written>> {
+        let step = self.step(store, contents, Safety::Power).map_err(Err)?;
+        match step {
+            Step::Change(
+                Change::Write {
+                    path,
+                    contents: Contents::Bytes(bytes),
+                    replace,
+                    obsolete,
+                },
+                before,
+            ) => {
+                let failed = |error| Err(file_error(error, Operation::Put, Some(&self.key)));
+                let contents = Contents::Temp(store.tree.prepare(&bytes).map_err(failed)?);
+                let change = Change::Write {
+                    path,
+                    contents,
+                    replace,
+                    obsolete,
+                };
+                Ok(Step::Change(change, before))
+            }
+            other => Ok(other),
+        }
+    }
+
+    fn conclude(&self, store: &Inner, outcome: Outcome, before: Before) -> Result<Written> {
+        match store.told_put(&self.key, &self.place, outcome, before) {
+            Ok(written) => Ok(written),
+            Err(error)
+                if error.reason() == Reason::AlreadyExists && !store.is_clash(&self.place.path) =>
+            {
+                require(false, Operation::Put, &self.key).map(|()| Written::default())
+            }
+            Err(error) => Err(store.put_error(error, Operation::Put, &self.key)),
+        }
+    }
+}
+
+pub(crate) fn write_of(place: &Place, contents: Contents, replace: Replace) -> Change {
+    Change::Write {
+        path: place.path.clone(),
+        contents,
+        replace,
+        obsolete: None,
+    }
+}
+
+pub(crate) fn removal(place: &Place) -> Change {
+    Change::Remove {
+        path: place.path.clone(),
+        first: None,
+    }
+}
+
+fn require(holds: bool, operation: Operation, key: &Key) -> Result<()> {
+    if holds {
+        return Ok(());
+    }
+    let error = Error::new(ErrorKind::PreconditionFailed, operation).with_key(key);
+    Err(error.with_detail("the key is not in the state that was asked for"))
+}
+
+impl Inner {
+    fn apply_one(&self, change: Change, safety: Safety) -> Outcome {
+        let outcome = self.tree.apply(vec![change], safety).pop();
+        // apply gives as many outcomes as it takes changes.
+        outcome.unwrap_or(Ok(Changed::WasAbsent))
+    }
+
+    /// Looks what lies where a value belongs. Opening and comparing costs far less than writing the same again.
+    pub(crate) fn look(&self, place: &Place, value: Option<&Bytes>) -> Result<Before, Failure> {
+        let path = &place.path;
+        let Some(value) = value else {
+            let found = self.tree.metadata(path, Wait::Yes)?;
+            let file = found.filter(|found| found.kind == Kind::File);
+            return Ok(file.map_or(Before::Nothing, |file| Before::Other(file.len)));
+        };
+        let Some(file) = self.tree.open_file(path, Wait::Yes)? else {
+            return Ok(Before::Nothing);
+        };
+        let found = *file.metadata();
+        if file.holds(value)? && !self.tree.has_failed(path) {
+            return Ok(Before::Same(found));
+        }
+        Ok(Before::Other(found.len))
+    }
+
+    /// Whether a value that is there already withstands what a put of the same value shall withstand.
+    pub(crate) fn is_enough(&self, place: &Place, file: &Metadata, safety: Safety) -> bool {
+        safety == Safety::Process || self.tree.is_settled(&place.path, file)
+    }
+
+    pub(crate) fn check_condition(
+        &self,
+        operation: Operation,
+        condition: &Condition,
+        key: &Key,
+        place: &Place,
+    ) -> Result<()> {
+        if condition.is_none() {
+            return Ok(());
+        }
+        let current = self
+            .current_version(place)
+            .map_err(|error| file_error(error, operation, Some(key)))?;
+        require(condition.holds(current.as_ref()), operation, key)
+    }
+
+    /// The version of a key's present value. Blocks.
+    fn current_version(&self, place: &Place) -> Result<Option<Version>, FileError> {
+        let found = self.tree.metadata(&place.path, Wait::Yes)?;
+        let file = found.filter(|found| found.kind == Kind::File);
+        Ok(file.as_ref().map(version_of))
+    }
+
+    pub(crate) fn told_put(
+        &self,
+        key: &Key,
+        place: &Place,
+        outcome: Outcome,
+        before: Before,
+    ) -> Result<Written, FileError> {
+        let written = match outcome? {
+            Changed::Written(file) => {
+                self.count(&place.path, file.len, before.len());
+                Written::with_version(version_of(&file))
+            }
+            Changed::Kept(file) => Written::with_version(version_of(&file)),
+            // Somebody else removed it while it was to be made durable.
+            _ => return Err(self.vanished(place)),
+        };
+        self.tell_put(key, &written);
+        Ok(written)
+    }
+
+    fn vanished(&self, place: &Place) -> FileError {
+        let cause = std::io::Error::from(std::io::ErrorKind::NotFound);
+        FileError::new(
+            datastore_files::Action::Sync,
+            &self.tree.full(&place.path),
+            cause,
+        )
+    }
+
+    fn concluded_delete(&self, key: &Key, outcome: Outcome) -> Result<Written> {
+        self.told_delete(key, outcome)
+            .map_err(|error| file_error(error, Operation::Delete, Some(key)))
+    }
+
+    pub(crate) fn told_delete(&self, key: &Key, outcome: Outcome) -> Result<Written, FileError> {
+        if let Changed::Removed(file) = outcome? {
+            if let (Some(file), Some(place)) = (file, self.sharding.place(key)) {
+                self.count(&place.path, 0, file.len);
+            }
+            self.tell_delete(key);
+        }
+        Ok(Written::default())
+    }
+
+    /// Whether a folder is where a value's file belongs. This store never makes such a folder.
+    fn is_clash(&self, path: &Path) -> bool {
+        let found = self.tree.metadata(path, Wait::Yes);
+        matches!(found, Ok(Some(found)) if found.kind != Kind::File)
+    }
+
+    pub(crate) fn put_error(&self, error: FileError, operation: Operation, key: &Key) -> Error {
+        let clash = match error.reason() {
+            Reason::IsAFolder | Reason::AlreadyExists => {
+                "something else is where the file of this key belongs"
+            }
+            Reason::NotAFolder => "a file is where the folder for this key belongs",
+            _ => return file_error(error, operation, Some(key)),
+        };
+        file_error(error, operation, Some(key))
+            .with_detail(clash)
+            .with_remedy("move away what another program put there")
     }
 }
