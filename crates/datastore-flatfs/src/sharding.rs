@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
-use datastore_files::{Access, Change, Contents, FileError, Reason, Replace, Safety, Tree, Wait};
+use datastore_files::{
+    Access, Change, Contents, FileError, Reason, Replace, Safety, Tree, Wait,
+};
 use interface_datastore::{Error, ErrorKind, Operation};
 
+use crate::convert::Unfinished;
 use crate::failure::file_error;
 use crate::names::Names;
 use crate::shard::{ShardError, ShardFunction};
@@ -58,6 +61,9 @@ impl Sharding {
         let bytes = file.read(0..MAX_LEN, Wait::Yes).map_err(failed)?;
         // Bytes that are no text are no identifier either, wherever they stand.
         let text = String::from_utf8_lossy(&bytes);
+        if let Some(unfinished) = Unfinished::parse(&text) {
+            return Err(unfinished.refusal(tree));
+        }
         let sharding = Self::parse(&text);
         let damaged = |error: ShardError| {
             Error::new(ErrorKind::Damaged, Operation::Open)

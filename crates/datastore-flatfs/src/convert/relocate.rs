@@ -1,0 +1,171 @@
+//! Giving each value the place that another layout has for it.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+
+use datastore_files::{Action, Contents, Kind, Replace, TempFile, Tree, Wait};
+use interface_datastore::{Error, ErrorKind, Operation};
+
+use super::Teller;
+use super::folder::Folder;
+use super::layout::value;
+use super::site::Site;
+use crate::failure::file_error;
+
+/// So many folders are held open.
+const MAX_OPEN: usize = 256;
+/// Values that cannot be renamed across file systems are copied in pieces of so many bytes.
+pub(super) const PIECE: u64 = 256 * 1024;
+
+/// Moves values from one directory to another, or within one.
+pub(super) struct Relocation<'a> {
+    pub(super) from: &'a Site,
+    pub(super) to: &'a Site,
+    /// Whether a value may take another's place.
+    pub(super) replace: Replace,
+    /// The folder where the value of this text belongs that lies in this folder; none if it stays.
+    pub(super) place: &'a dyn Fn(&str, &str) -> Option<String>,
+    open: HashMap<String, Folder>,
+}
+
+impl<'a> Relocation<'a> {
+    pub(super) fn new(
+        from: &'a Site,
+        to: &'a Site,
+        replace: Replace,
+        place: &'a dyn Fn(&str, &str) -> Option<String>,
+    ) -> Self {
+        Self {
+            from,
+            to,
+            replace,
+            place,
+            open: HashMap::new(),
+        }
+    }
+
+    /// Moves all that has to be. What has been moved is told to `teller`.
+    pub(super) fn run(&mut self, teller: &mut Teller<'_, '_>) -> Result<(), Error> {
+        // Folders that are made meanwhile hold only what is in its place.
+        let folders = self.from.shard_folders()?;
+        self.empty("", &self.from.root.clone(), teller)?;
+        for name in folders {
+            let found = self.from.root.find(&name, self.from.links)?;
+            if let Some((folder, name)) = found.zip(name.to_str()) {
+                self.empty(name, &folder, teller)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves what does not belong into one folder. Some file systems pass over names while others are taken away, so it is listed
+    /// again until nothing is left to move.
+    fn empty(
+        &mut self,
+        name: &str,
+        folder: &Folder,
+        teller: &mut Teller<'_, '_>,
+    ) -> Result<(), Error> {
+        loop {
+            let mut moved = false;
+            for entry in folder.entries()? {
+                let (file, kind) = entry?;
+                if kind == Kind::Dir {
+                    continue;
+                }
+                let Some(target) = value(&file).and_then(|stem| (self.place)(name, stem)) else {
+                    continue;
+                };
+                self.move_one((name, folder), &file, &target)?;
+                moved = true;
+                teller.one_done()?;
+            }
+            if !moved {
+                return Ok(());
+            }
+        }
+    }
+
+    fn move_one(
+        &mut self,
+        (name, folder): (&str, &Folder),
+        file: &OsStr,
+        target: &str,
+    ) -> Result<(), Error> {
+        let to = self.target(target)?;
+        match folder.rename(file, (&to, file), self.replace) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                self.copy(name, file, target)?;
+                folder.remove_file(file)
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                // Where a rename that replaces nothing is a link and a removal, the process may have ended in between.
+                match (folder.look(file)?, to.look(file)?) {
+                    (Some((Kind::File, this)), Some((Kind::File, that)))
+                        if this == that && this != 0 =>
+                    {
+                        folder.remove_file(file)
+                    }
+                    _ => Err(twice(folder, &to, file)),
+                }
+            }
+            Err(error) => Err(to.failed(Action::Rename, file, error)),
+        }
+    }
+
+    fn target(&mut self, name: &str) -> Result<Folder, Error> {
+        if name.is_empty() {
+            return Ok(self.to.root.clone());
+        }
+        if let Some(open) = self.open.get(name) {
+            return Ok(open.clone());
+        }
+        let folder = self.to.root.find_or_make(OsStr::new(name), self.to.links)?;
+        if self.open.len() >= MAX_OPEN {
+            self.open.clear();
+        }
+        self.open.insert(name.to_owned(), folder.clone());
+        Ok(folder)
+    }
+
+    /// Copies a value to another file system, durably, as it is removed here next.
+    fn copy(&self, folder: &str, file: &OsStr, target: &str) -> Result<(), Error> {
+        let from = Path::new(folder).join(file);
+        let Some(temp) = copied(&self.from.tree, &from, &self.to.tree)? else {
+            return Ok(());
+        };
+        let to = Path::new(target).join(file);
+        self.to.write(&to, Contents::Temp(temp), self.replace)
+    }
+}
+
+/// A temporary file of one tree with the contents of a file of another; none if there is no such file.
+pub(super) fn copied(from: &Tree, path: &Path, to: &Tree) -> Result<Option<TempFile>, Error> {
+    let failed = |error| file_error(error, Operation::Maintain, None);
+    let Some(source) = from.open_file(path, Wait::Yes).map_err(failed)? else {
+        return Ok(None);
+    };
+    let mut temp = to.temp_file().map_err(failed)?;
+    loop {
+        let range = temp.len()..temp.len().saturating_add(PIECE);
+        let piece = source.read(range, Wait::Yes).map_err(failed)?;
+        if piece.is_empty() {
+            return Ok(Some(temp));
+        }
+        temp.write_all(&piece).map_err(failed)?;
+    }
+}
+
+fn twice(folder: &Folder, to: &Folder, file: &OsStr) -> Error {
+    let (here, there) = (folder.path().join(file), to.path().join(file));
+    Error::new(ErrorKind::Damaged, Operation::Maintain)
+        .with_path(&here)
+        .with_detail(format!(
+            "there is another value of the key in {}",
+            there.display()
+        ))
+        .with_remedy("look which one is right, move the other one away, and run it again")
+}

@@ -1,0 +1,205 @@
+//! Conversions cut short at every single step on the disk, as by the end of the process, and then gone on with.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use datastore_files::RealFs;
+use datastore_files::sim::{Errno, Fault, FaultyFs, FsOp};
+use datastore_flatfs::{FlatfsDatastore, FlatfsOptions, convert};
+use interface_datastore::{Error, ErrorKind};
+use pollster::block_on;
+
+use crate::directory::{
+    Place, check, expected, function, go_on, keys, options, refused, without_readme,
+};
+
+/// Options by which every operation from number `last` on fails.
+fn until(last: u64) -> (FlatfsOptions, Arc<AtomicU64>) {
+    let seen = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&seen);
+    let hook = move |_: &FsOp<'_>| match count.fetch_add(1, Ordering::SeqCst) < last {
+        true => Fault::Pass,
+        false => Fault::Fail(Errno::Io),
+    };
+    let fs = FaultyFs::new(Arc::new(RealFs::new()), hook);
+    (options().with_fs(Arc::new(fs)), seen)
+}
+
+/// Runs something that is cut short at each of its steps, each time on a new place, and gives how it ended there.
+fn at_every_step(
+    prepare: impl Fn(&Place),
+    run: impl Fn(&Place, &FlatfsOptions) -> Result<(), Error>,
+    after: impl Fn(&Place, &str, Result<(), Error>),
+) {
+    let place = Place::new();
+    prepare(&place);
+    let (options, seen) = until(u64::MAX);
+    run(&place, &options).unwrap();
+    let total = seen.load(Ordering::SeqCst);
+    assert!(total > 50, "{total}");
+    // The steps in the middle are all alike.
+    let steps = (0..total).filter(|step| *step < 60 || *step + 60 > total || step % 7 == 0);
+    for step in steps {
+        let place = Place::new();
+        prepare(&place);
+        let (options, _) = until(step);
+        let outcome = run(&place, &options);
+        after(&place, &format!("cut at step {step} of {total}"), outcome);
+    }
+}
+
+fn is_store(path: &Path) -> bool {
+    match block_on(FlatfsDatastore::open(
+        path,
+        options().with_create_if_missing(false),
+    )) {
+        Ok(_) => true,
+        Err(error) => {
+            assert!(
+                matches!(error.kind(), ErrorKind::Foreign | ErrorKind::NotFound),
+                "{error}"
+            );
+            false
+        }
+    }
+}
+
+#[test]
+fn moves() {
+    let keys = keys(12);
+    let done = |place: &Place, cut: &str| {
+        assert_eq!(
+            without_readme(place.tree("b")),
+            expected("next-to-last/2", &keys),
+            "{cut}"
+        );
+        check(&place.path("b"), &keys);
+    };
+    let prepare = |place: &Place| {
+        place.store("a", "prefix/3", &keys);
+        place.store("b", "next-to-last/2", &[]);
+    };
+    let run = |place: &Place, options: &FlatfsOptions| {
+        let (a, b) = (place.path("a"), place.path("b"));
+        convert::move_store(&a, &b, options, &mut go_on).map(|_| ())
+    };
+    at_every_step(prepare, run, |place, cut, outcome| {
+        if outcome.is_err() && is_store(&place.path("a")) {
+            run(place, &options()).unwrap_or_else(|error| panic!("{cut}: {error}"));
+        }
+        done(place, cut);
+    });
+    // And back.
+    at_every_step(prepare, run, |place, cut, _| {
+        if is_store(&place.path("a")) {
+            let (a, b) = (place.path("a"), place.path("b"));
+            convert::move_store(&b, &a, &options(), &mut go_on)
+                .unwrap_or_else(|error| panic!("{cut}: {error}"));
+            assert_eq!(place.tree("a"), expected("prefix/3", &keys), "{cut}");
+            check(&a, &keys);
+        } else {
+            done(place, cut);
+        }
+    });
+}
+
+/// What is finished by `resume` if it was begun.
+fn in_place(
+    prepare: impl Fn(&Place),
+    run: impl Fn(&Place, &FlatfsOptions) -> Result<(), Error> + Copy,
+    untouched: impl Fn(&Path) -> bool,
+    shard: &str,
+    keys: &[String],
+) {
+    let begun = AtomicU64::new(0);
+    at_every_step(prepare, run, |place, cut, outcome| {
+        let path = place.path("s");
+        if outcome.is_err() {
+            match convert::resume(&path, &options(), &mut go_on) {
+                Ok(_) => {
+                    begun.fetch_add(1, Ordering::SeqCst);
+                }
+                Err(error) => {
+                    // Either it was not begun, or it was done.
+                    refused::<()>(
+                        Err(error),
+                        ErrorKind::InvalidArgument,
+                        &path,
+                        "no conversion",
+                    );
+                    if untouched(&path) {
+                        run(place, &options()).unwrap_or_else(|error| panic!("{cut}: {error}"));
+                    }
+                }
+            }
+        }
+        check(&path, keys);
+        let mut tree = without_readme(place.tree("s"));
+        // What is left of the old layout does no harm.
+        tree.retain(|path, _| !path.ends_with('/') && path != "SHARDING.data");
+        let mut wanted = expected(shard, keys);
+        wanted.retain(|path, _| !path.ends_with('/'));
+        assert_eq!(tree, wanted, "{cut}");
+    });
+    assert!(begun.into_inner() > 20);
+}
+
+#[test]
+fn re_sharding() {
+    let keys = keys(12);
+    in_place(
+        |place| {
+            place.store("s", "next-to-last/2", &keys);
+        },
+        |place, options| {
+            convert::reshard(&place.path("s"), function("prefix/4"), options, &mut go_on)
+                .map(|_| ())
+        },
+        |path| {
+            let text = std::fs::read_to_string(path.join("SHARDING")).unwrap();
+            text.trim().parse() == Ok(function("next-to-last/2"))
+        },
+        "prefix/4",
+        &keys,
+    );
+}
+
+#[test]
+fn adopting() {
+    let keys = keys(12);
+    in_place(
+        |place| {
+            place.write("s/SHARDING.data", &format!("{}\n", function("prefix/5")));
+            for key in &keys {
+                place.write(&format!("s/{}/{key}.data", &key[..4]), key);
+            }
+        },
+        |place, options| {
+            convert::adopt_javascript(&place.path("s"), options, &mut go_on).map(|_| ())
+        },
+        |path| !path.join("SHARDING").exists(),
+        "prefix/5",
+        &keys,
+    );
+}
+
+#[test]
+fn imports() {
+    let keys = keys(12);
+    let prepare = |place: &Place| {
+        place.write("js/SHARDING.data", &format!("{}\n", function("suffix/2")));
+        for key in &keys {
+            place.write(&format!("js/{}/{key}.data", &key[key.len() - 2..]), key);
+        }
+    };
+    let run = |place: &Place, options: &FlatfsOptions| {
+        let (js, flat) = (place.path("js"), place.path("flat"));
+        convert::import_javascript(&js, &flat, options, &mut go_on).map(|_| ())
+    };
+    at_every_step(prepare, run, |place, cut, _| {
+        run(place, &options()).unwrap_or_else(|error| panic!("{cut}: {error}"));
+        assert_eq!(place.tree("flat"), expected("suffix/2", &keys), "{cut}");
+        check(&place.path("flat"), &keys);
+    });
+}

@@ -1,0 +1,8 @@
+//! Conversions: what they make of a directory, what they refuse, and how they go on after having been cut short anywhere.
+
+mod directory;
+mod interrupted;
+mod javascript;
+mod layout;
+mod moving;
+mod resharding;
