@@ -52,6 +52,7 @@ enum Mode {
 /// The backends that are not ours.
 const OTHERS: &[&str] = &[
     "layers",
+    "layers-working",
     "limit-btreemap",
     "limit-hashmap",
     "limit-flatfs",
@@ -66,7 +67,8 @@ const OTHERS: &[&str] = &[
 async fn contend(options: &Options) -> Result<()> {
     let synced = options.backend.ends_with("-fsync");
     match options.backend.as_str() {
-        "layers" => layers::run(options).await,
+        "layers" => layers::run(options, layers::Kind::Passing).await,
+        "layers-working" => layers::run(options, layers::Kind::Working).await,
         "limit-btreemap" => over(options, async |_| Ok(Locked::<BTreeMap<_, _>>::default())).await,
         "limit-hashmap" => over(options, async |_| Ok(Locked::<HashMap<_, _>>::default())).await,
         "limit-fs" | "limit-fs-fsync" => {

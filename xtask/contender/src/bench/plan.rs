@@ -199,6 +199,21 @@ pub(crate) const GROUPS: &[Group] = &[
         blocks: 0,
     },
     Group {
+        name: "layer with work",
+        contenders: &[
+            Contender {
+                program: Program::WithOurs,
+                ..own(layers::BARE, Column::Raw)
+            },
+            own("layers-working", Column::Ours),
+        ],
+        workloads: &["layers"],
+        layout: "nested",
+        deletes: false,
+        small: 10_000,
+        blocks: 0,
+    },
+    Group {
         name: "fs",
         contenders: &[
             own("limit-fs", Column::Raw),
