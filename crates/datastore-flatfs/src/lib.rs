@@ -1,12 +1,15 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod background;
 mod batch;
 pub mod check;
 pub mod convert;
 mod failure;
+mod files;
 mod maintain;
 mod many;
+mod multihash;
 mod names;
 mod open;
 mod options;
@@ -14,6 +17,7 @@ mod query;
 mod read;
 mod shard;
 mod sharding;
+mod startup;
 mod store;
 mod stream;
 mod unclean;

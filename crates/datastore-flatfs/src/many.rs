@@ -140,7 +140,7 @@ impl FlatfsDatastore {
             };
             inner.gates.settled(&key).await;
             let options = GetOptions::default();
-            requests.push(Request::new(key, place, options));
+            requests.push(Request::new(inner, key, place, options));
         }
         let done = Mutex::new(Vec::<Entry>::new());
         let work = move |tree: &Tree, wait: Wait| read_some(&requests, &done, tree, wait);

@@ -27,6 +27,8 @@ pub(crate) struct Opened {
     pub(crate) sharding: Sharding,
     /// None if it is only read, or if no lock was wanted.
     pub(crate) lock: Option<TreeLock>,
+    /// Whether it was created just now.
+    pub(crate) created: bool,
 }
 
 /// Opens a directory. Blocks.
@@ -46,22 +48,32 @@ pub(crate) fn open(path: &Path, options: &FlatfsOptions) -> Result<Opened, Error
             tree,
             sharding,
             lock: None,
+            created: false,
         });
     }
     let lock = match options.lock {
         true => Some(lock(&tree)?),
         false => None,
     };
+    // Who held the lock until now may have made the store, or given it another shard function.
+    let found = Sharding::read(&tree)?;
+    if let Some(found) = &found {
+        check_agreement(&tree, found, options)?;
+    }
     // Shows whether the directory can be written, too.
     drop(tree.temp_file().map_err(open_error)?);
     let sharding = match found {
         Some(found) => found,
         None => create(&tree, options)?,
     };
+    // What a batch needs to be completed would be swept, too.
+    crate::batch::complete(&tree, &sharding)?;
+    tree.sweep().map_err(open_error)?;
     Ok(Opened {
         tree,
         sharding,
         lock,
+        created: found.is_none(),
     })
 }
 
@@ -127,7 +139,11 @@ fn create(tree: &Tree, options: &FlatfsOptions) -> Result<Sharding, Error> {
     };
     let sharding = wanted.write(tree)?;
     // Somebody else may have created the store just now, with other options.
-    check_agreement(tree, &sharding, options)?;
+    check_agreement(
+        tree,
+        &sharding,
+        &options.clone().with_error_if_exists(false),
+    )?;
     Ok(sharding)
 }
 

@@ -1,6 +1,7 @@
 //! How a store is opened.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use datastore_files::{Blocking, Fs, RealFs};
 use interface_datastore::Durability;
@@ -10,6 +11,8 @@ use crate::shard::ShardFunction;
 
 /// How many entries of a folder the original looks at to estimate its size.
 const SAMPLE: usize = 2000;
+/// How long the original takes for that at most.
+const TIME_LIMIT: Duration = Duration::from_secs(300);
 
 /// How a store is opened. The default creates what is missing, as Kubo does, and takes a lock.
 #[derive(Debug, Clone)]
@@ -26,6 +29,8 @@ pub struct FlatfsOptions {
     pub(crate) follow_shard_links: bool,
     pub(crate) list_unreachable: bool,
     pub(crate) usage_sample: usize,
+    pub(crate) usage_time_limit: Duration,
+    pub(crate) recount: bool,
     pub(crate) check_hashes: bool,
 }
 
@@ -44,6 +49,8 @@ impl Default for FlatfsOptions {
             follow_shard_links: false,
             list_unreachable: false,
             usage_sample: SAMPLE,
+            usage_time_limit: TIME_LIMIT,
+            recount: true,
             check_hashes: true,
         }
     }
@@ -91,8 +98,14 @@ impl FlatfsOptions {
         with_follow_shard_links(follow_shard_links: bool) = follow_shard_links;
         /// Whether queries also list values that lie in the wrong folder, which no read finds. Default: no.
         with_list_unreachable(list_unreachable: bool) = list_unreachable;
-        /// How many entries of a folder are looked at to estimate disk usage; 0: all. Default: 2000.
+        /// How many entries of a folder are looked at to estimate the disk usage of a directory of which no number is known; 0:
+        /// all. Default: 2000.
         with_usage_sample(usage_sample: usize) = usage_sample;
+        /// After how long that estimate is given up. Opening does not wait for it. Default: 5 minutes.
+        with_usage_time_limit(usage_time_limit: Duration) = usage_time_limit;
+        /// Whether disk usage is counted exactly, in the background, when nobody vouches for the number found: after a stop in bad
+        /// order, or when another program used the directory last. Default: yes.
+        with_recount(recount: bool) = recount;
         /// Whether values that a stop in bad order may have damaged are compared with their keys' hashes before they are served, where
         /// keys are hashes. Default: yes.
         with_check_hashes(check_hashes: bool) = check_hashes;

@@ -266,6 +266,9 @@ impl Listing {
         let Some(key) = key.filter(|key| self.query.covers(key)) else {
             return Ok(Found::Nothing);
         };
+        if self.is_torn(folder, &file.name, &key)? {
+            return Ok(Found::Nothing);
+        }
         let found = if self.needs.values {
             self.value(folder, &file.name, &key)
         } else if self.needs.sizes {
@@ -277,6 +280,23 @@ impl Listing {
             return Ok(Found::Entry(Entry::of_key(key)));
         };
         Ok(found?.map_or(Found::Nothing, Found::Entry))
+    }
+
+    /// Whether a file was damaged by a loss of power, so that no read finds it.
+    fn is_torn(&self, folder: &Folder, name: &OsStr, key: &Key) -> Result<bool, Failure> {
+        let store = &self.store;
+        if !store.unclean.is_active() {
+            return Ok(false);
+        }
+        let failed = |error| file_error(error, Operation::Query, Some(key));
+        let Some(found) = folder.metadata(name).map_err(failed)? else {
+            return Ok(false);
+        };
+        let path = folder.path().join(name);
+        let torn = store
+            .unclean
+            .is_torn(&store.tree, &path, key, &found, Wait::Yes);
+        Ok(torn.map_err(failed)?)
     }
 
     fn value(&self, folder: &Folder, name: &OsStr, key: &Key) -> Result<Option<Entry>, Failure> {

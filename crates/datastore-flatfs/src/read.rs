@@ -1,6 +1,7 @@
 //! Reading single values.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use datastore_files::{Kind, Metadata, OpenFile, Tree, Wait};
 use interface_datastore::{
@@ -9,7 +10,8 @@ use interface_datastore::{
 
 use crate::failure::Failure;
 use crate::names::Place;
-use crate::store::FlatfsDatastore;
+use crate::store::{FlatfsDatastore, Inner};
+use crate::unclean::Unclean;
 
 impl FlatfsDatastore {
     pub(crate) async fn get(&self, key: &Key, options: GetOptions) -> Result<Entry> {
@@ -21,7 +23,7 @@ impl FlatfsDatastore {
             inner.gates.settled(key).await;
             let place = inner.sharding.place(key);
             let place = place.ok_or_else(|| Error::not_found(operation, key))?;
-            let request = Request::new(key.clone(), place, options);
+            let request = Request::new(inner, key.clone(), place, options);
             let read = move |tree: &Tree, wait: Wait| request.read(tree, wait);
             let answer = inner.tree.answer(inner.blocking, read).await;
             answer.map_err(|failure| failure.during(operation, Some(key)))
@@ -35,14 +37,21 @@ pub(crate) struct Request {
     pub(crate) key: Key,
     pub(crate) place: Place,
     pub(crate) options: GetOptions,
+    /// What is in doubt, if anything is.
+    doubt: Option<Arc<Unclean>>,
 }
 
 impl Request {
-    pub(crate) fn new(key: Key, place: Place, options: GetOptions) -> Self {
+    pub(crate) fn new(store: &Inner, key: Key, place: Place, options: GetOptions) -> Self {
+        let doubt = store
+            .unclean
+            .is_active()
+            .then(|| Arc::clone(&store.unclean));
         Self {
             key,
             place,
             options,
+            doubt,
         }
     }
 
@@ -52,11 +61,18 @@ impl Request {
             Want::Exists | Want::Metadata => {
                 let found = tree.metadata(path, wait)?;
                 let found = found.filter(|metadata| metadata.kind == Kind::File);
-                found.map(|metadata| self.told(&metadata)).transpose()?
+                match found {
+                    Some(metadata) if !self.is_torn(tree, &metadata, wait)? => {
+                        Some(self.told(&metadata)?)
+                    }
+                    _ => None,
+                }
             }
             _ => match tree.open_file(path, wait)? {
-                Some(file) => Some(self.read_value(&file, wait)?),
-                None => None,
+                Some(file) if !self.is_torn(tree, file.metadata(), wait)? => {
+                    Some(self.read_value(&file, wait)?)
+                }
+                _ => None,
             },
         };
         Ok(found.ok_or_else(|| Error::not_found(self.options.operation(), &self.key))?)
@@ -65,10 +81,22 @@ impl Request {
     /// Opens the value, and tells which part of it is wanted.
     pub(crate) fn open(&self, tree: &Tree, wait: Wait) -> Result<(OpenFile, Range<u64>), Failure> {
         let file = tree.open_file(&self.place.path, wait)?;
-        let file = file.ok_or_else(|| Error::not_found(Operation::Get, &self.key))?;
+        let not_found = || Error::not_found(Operation::Get, &self.key);
+        let file = file.ok_or_else(not_found)?;
+        if self.is_torn(tree, file.metadata(), wait)? {
+            return Err(not_found().into());
+        }
         self.told(file.metadata())?;
         let range = self.range(file.metadata().len)?;
         Ok((file, range))
+    }
+
+    /// Whether a loss of power damaged the file, so that the key counts as holding nothing.
+    fn is_torn(&self, tree: &Tree, metadata: &Metadata, wait: Wait) -> Result<bool, Failure> {
+        match &self.doubt {
+            None => Ok(false),
+            Some(doubt) => Ok(doubt.is_torn(tree, &self.place.path, &self.key, metadata, wait)?),
+        }
     }
 
     fn read_value(&self, file: &OpenFile, wait: Wait) -> Result<Entry, Failure> {

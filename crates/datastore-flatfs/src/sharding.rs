@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use datastore_files::{
-    Access, Change, Contents, FileError, Reason, Replace, Safety, Tree, Wait,
-};
+use datastore_files::{Access, Change, Contents, FileError, Reason, Replace, Safety, Tree, Wait};
 use interface_datastore::{Error, ErrorKind, Operation};
 
 use crate::convert::Unfinished;

@@ -9,19 +9,22 @@ use bytes::Bytes;
 use datastore_files::{Blocking, FileError, Gates, GroupCommit, Job, Safety, Tree, TreeLock, Wait};
 use interface_datastore::implement::Watchers;
 use interface_datastore::{
-    BoxFuture, BoxStream, Capabilities, Claim, CloseOptions, ConditionScope, Datastore,
+    Batch, BoxFuture, BoxStream, Capabilities, Claim, CloseOptions, ConditionScope, Datastore,
     DeleteManyOptions, DeleteOptions, DiskUsage, DiskUsageOptions, Durability, Entry, Error,
     ErrorKind, GetManyOptions, GetOptions, Key, KeyRules, Operation, PutManyOptions, PutOptions,
-    Query, QueryOptions, Result, SyncOptions, ValueStream, WatchEvent, WatchOptions, Written,
-    abortable, abortable_stream,
+    Query, QueryOptions, Result, SyncOptions, ValueStream, WatchEvent, WatchOptions, WriteOptions,
+    Written, abortable, abortable_stream,
 };
 
+use crate::background::Background;
 use crate::failure::file_error;
 use crate::names::Place;
 use crate::open::Opened;
 use crate::options::FlatfsOptions;
 use crate::shard::ShardFunction;
 use crate::sharding::Sharding;
+use crate::startup::Start;
+use crate::unclean::Unclean;
 use crate::usage::{Accuracy, Usage};
 
 /// A datastore in a directory of go-ds-flatfs. A cheap handle: clones share one store.
@@ -38,6 +41,8 @@ pub(crate) struct Inner {
     pub(crate) gates: Gates<Key>,
     pub(crate) durable: GroupCommit<Job<Result<Written>>, Result<Written>>,
     pub(crate) usage: Arc<Usage>,
+    pub(crate) unclean: Arc<Unclean>,
+    pub(crate) background: Background,
     pub(crate) watchers: Watchers,
     pub(crate) blocking: Blocking,
     pub(crate) follows_links: bool,
@@ -46,6 +51,8 @@ pub(crate) struct Inner {
     durability: Durability,
     read_only: bool,
     closed: AtomicBool,
+    /// Whether closing came to its end.
+    put_down: tokio::sync::Mutex<bool>,
     /// Held until the store is closed.
     lock: Mutex<Option<TreeLock>>,
 }
@@ -79,7 +86,11 @@ impl FlatfsDatastore {
         let blocking = options.blocking;
         let opened = blocking
             .run(&at, move || {
-                crate::open::open(&path, &options).map(|opened| Inner::new(opened, &options))
+                let opened = crate::open::open(&path, &options)?;
+                let start = Start::new(&opened, &options)?;
+                let inner = Inner::new(opened, &start, &options);
+                inner.set_going(&start);
+                Ok::<_, Error>(inner)
             })
             .await;
         let inner = opened.map_err(|error| file_error(error, Operation::Open, None))??;
@@ -108,8 +119,8 @@ impl FlatfsDatastore {
 }
 
 impl Inner {
-    fn new(opened: Opened, options: &FlatfsOptions) -> Self {
-        let usage = Arc::new(Usage::default());
+    fn new(opened: Opened, start: &Start, options: &FlatfsOptions) -> Self {
+        let usage = Arc::clone(&start.usage);
         let tree = counting(opened.tree, &usage);
         let mut rules = opened.sharding.names.rules();
         rules.further = opened.sharding.refuses_some();
@@ -119,6 +130,8 @@ impl Inner {
             sharding: opened.sharding,
             gates: Gates::default(),
             usage,
+            unclean: Arc::clone(&start.unclean),
+            background: Background::default(),
             watchers: Watchers::new(),
             blocking: options.blocking,
             follows_links: options.follow_shard_links,
@@ -127,6 +140,7 @@ impl Inner {
             durability: options.durability,
             read_only: options.read_only,
             closed: AtomicBool::new(false),
+            put_down: tokio::sync::Mutex::default(),
             lock: Mutex::new(opened.lock),
         }
     }
@@ -154,7 +168,10 @@ impl Inner {
             return Err(Error::unsupported(operation, "values that expire"));
         }
         match durability.unwrap_or(self.durability) {
-            Durability::Volatile | Durability::Process => Ok(Safety::Process),
+            Durability::Volatile | Durability::Process => {
+                self.unclean.note_unsynced();
+                Ok(Safety::Process)
+            }
             Durability::Ordered => Ok(Safety::Ordered),
             Durability::Power => Ok(Safety::Power),
             _ => Err(Error::unsupported(
@@ -182,9 +199,14 @@ impl Inner {
     /// Counts what a change of a file added and removed.
     pub(crate) fn count(&self, path: &Path, added: u64, removed: u64) {
         if added != removed {
-            let _ = path;
-            self.usage.changed(added, removed);
+            let folder = path.parent().unwrap_or(Path::new(""));
+            self.usage.changed(folder, added, removed);
+            self.usage.nudge(&self.tree, &self.background);
         }
+    }
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     /// Runs blocking work in one hop.
@@ -216,6 +238,12 @@ impl Inner {
         // A write that had its pass before may still be under way.
         self.gates.all_settled().await;
         self.watchers.close();
+        let mut put_down = self.put_down.lock().await;
+        if *put_down {
+            return Ok(());
+        }
+        let noted = self.put_down().await;
+        *put_down = true;
         self.tree.release();
         let lock = self
             .lock
@@ -223,7 +251,7 @@ impl Inner {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         drop(lock);
-        Ok(())
+        noted
     }
 }
 
@@ -236,7 +264,7 @@ fn counting(tree: Tree, usage: &Arc<Usage>) -> Tree {
             return;
         }
         if let Ok(Some(folder)) = tree.metadata(path, Wait::Yes) {
-            usage.changed(folder.len, 0);
+            usage.changed(path, folder.len, 0);
         }
     }))
 }
@@ -261,6 +289,7 @@ impl Datastore for FlatfsDatastore {
         own.ranged_get = Claim::Yes;
         own.streaming_put = Claim::Yes;
         own.streaming_get = Claim::Yes;
+        own.batch_conditions = Claim::Yes;
         own.pushdown.prefix = Claim::Yes;
         own.pushdown.sizes = Claim::Yes;
         own.watch = Claim::Yes;
@@ -339,6 +368,14 @@ impl Datastore for FlatfsDatastore {
         let abort = options.abort.clone();
         let many = crate::many::delete_many(self.clone(), source, options);
         abortable_stream(abort, Operation::Delete, many)
+    }
+
+    fn write_opts<'a>(
+        &'a self,
+        batch: Batch,
+        options: WriteOptions,
+    ) -> BoxFuture<'a, Result<Written>> {
+        Box::pin(self.write(batch, options))
     }
 
     fn watch_opts<'a>(

@@ -71,7 +71,7 @@ impl FlatfsDatastore {
             inner.gates.settled(key).await;
             let place = inner.sharding.place(key);
             let place = place.ok_or_else(|| Error::not_found(Operation::Get, key))?;
-            let request = Request::new(key.clone(), place, options);
+            let request = Request::new(inner, key.clone(), place, options);
             let open = move |tree: &Tree, wait: Wait| request.open(tree, wait);
             let opened = inner.tree.answer(inner.blocking, open).await;
             opened.map_err(|failure| failure.during(Operation::Get, Some(key)))

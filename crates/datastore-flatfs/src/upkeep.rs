@@ -14,16 +14,24 @@ impl FlatfsDatastore {
     pub(crate) async fn sync(&self, scope: &Key) -> Result<Durability> {
         let inner = &self.inner;
         inner.check_open(Operation::Sync)?;
+        let everything = scope.is_root();
+        let mark = match everything && !inner.is_read_only() {
+            true => inner.sync_begins().await?,
+            false => None,
+        };
         // Steps in flight are acknowledged later, if at all, but may be what a dropped caller left behind.
         inner.gates.all_settled().await;
         let store = Arc::clone(inner);
         let wanted = scope.clone();
         let step = move || {
-            let everything = wanted.is_root();
             let is_wanted = |key: &Key| contains(&wanted, key);
-            store.tree.sync(&|path| {
+            let synced = store.tree.sync(&|path| {
                 everything || store.sharding.key_at(path).as_ref().is_some_and(is_wanted)
-            })
+            });
+            if let Some(mark) = mark {
+                store.unclean.sync_ended(&store.tree, mark, synced.is_ok());
+            }
+            synced
         };
         let synced = inner.hop(Operation::Sync, step).await?;
         synced.map_err(|error| inner.sync_error(error))?;

@@ -117,6 +117,9 @@ impl FlatfsDatastore {
         let store = Arc::clone(inner);
         let check = move || {
             let key = pass.key();
+            if !condition.is_none() {
+                store.settle_doubt(Operation::Delete, key, &place)?;
+            }
             let checked = store.check_condition(Operation::Delete, &condition, key, &place);
             checked.map(|()| (removal(&place), store, pass))
         };
@@ -227,6 +230,9 @@ impl Put {
 
     /// Checks the condition, looks what is there, and tells what to do.
     fn step(&self, store: &Inner, contents: Contents, safety: Safety) -> Result<Step> {
+        if !self.condition.is_none() {
+            store.settle_doubt(Operation::Put, &self.key, &self.place)?;
+        }
         if self.condition == Condition::IfAbsent {
             // That is decided by the rename.
             let change = write_of(&self.place, contents, Replace::No);
@@ -309,7 +315,7 @@ pub(crate) fn removal(place: &Place) -> Change {
     }
 }
 
-fn require(holds: bool, operation: Operation, key: &Key) -> Result<()> {
+pub(crate) fn require(holds: bool, operation: Operation, key: &Key) -> Result<()> {
     if holds {
         return Ok(());
     }

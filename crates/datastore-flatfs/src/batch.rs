@@ -1,1 +1,0 @@
-//! Batches: the last value wins; completed by the next opening after a crash.

@@ -1,1 +1,0 @@
-//! What to trust after a stop that was not clean.
