@@ -96,7 +96,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    fn of(action: Action, error: &io::Error) -> Self {
+    pub(crate) fn of(action: Action, error: &io::Error) -> Self {
         if is_link(error) {
             return Self::LinkInTheWay;
         }

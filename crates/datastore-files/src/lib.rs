@@ -13,6 +13,7 @@ mod hop;
 mod intake;
 mod leftover;
 mod lock;
+mod patience;
 mod publish;
 mod read;
 mod real;

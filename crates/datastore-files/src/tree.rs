@@ -10,6 +10,7 @@ use crate::durable::Durable;
 use crate::error::{Action, Context, FileError, Reason, Result};
 use crate::fs::{Access, Dir, Entries, Fs, Instant, Links, Metadata, Wait, is_link};
 use crate::hop::Blocking;
+use crate::patience::{is_open_limit, patiently};
 use crate::temp::{self, Remove, TempArea, TempFile};
 
 /// How often a folder is made again that others remove as empty at the same time.
@@ -247,8 +248,8 @@ impl Tree {
     ///
     /// What creating a file meets.
     pub fn temp_file_for(&self, access: Access) -> Result<TempFile> {
-        let area = self.temp()?;
-        match area.create(access) {
+        let too_many = |error: &FileError| error.reason() == Reason::TooManyOpenFiles;
+        match patiently(too_many, || self.temp()?.create(access)) {
             Err(error) if error.reason() == Reason::NotFound => {
                 // Somebody removed the folder of temporary files. A new one has to be claimed.
                 self.release();
@@ -345,9 +346,9 @@ impl Tree {
         }
         let fs = &self.inner.fs;
         let opened = match path.parent() {
-            Some(above) if above.as_os_str().is_empty() => {
+            Some(above) if above.as_os_str().is_empty() => patiently(is_open_limit, || {
                 fs.open_dir(&self.inner.root, path, self.links)
-            }
+            }),
             _ => self.beneath(path, Wait::Yes, |at, path| {
                 fs.open_dir(at, path, Links::Refuse)
             }),
@@ -372,7 +373,15 @@ impl Tree {
         wait: Wait,
         act: impl Fn(&Dir, &Path) -> io::Result<T>,
     ) -> io::Result<T> {
-        let error = match act(&self.inner.root, path) {
+        let first = match wait {
+            Wait::Yes => patiently(is_open_limit, || act(&self.inner.root, path)),
+            Wait::No => act(&self.inner.root, path),
+        };
+        let error = match first {
+            Err(error) if wait == Wait::No && is_open_limit(&error) => {
+                // To be repeated where it may wait.
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
             Err(error) if self.links == Links::Follow && is_link(&error) => error,
             outcome => return outcome,
         };

@@ -253,3 +253,28 @@ fn values_in_pieces_are_taken_in_whole() {
         assert!(file == whole, "{} of {} bytes", file.len(), whole.len());
     }
 }
+
+#[test]
+fn a_limit_of_open_files_is_waited_for_a_while() {
+    for (kind, kept) in [
+        (OpKind::CreateFile, true),
+        (OpKind::OpenDir, true),
+        (OpKind::OpenFile, false),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        let (tree, fs) = open(root.path());
+        apply(&tree, write("a/b"), Safety::Process).unwrap();
+        let act = || match kept {
+            true => apply(&tree, write("a/b"), Safety::Process).map(drop),
+            false => tree.open_file(Path::new("a/b"), Wait::Yes).map(drop),
+        };
+        let limit = Fault::Fail(Errno::TooManyFiles);
+        fs.set_hook(FailNth::new(kind, 0, limit));
+        act().unwrap();
+        fs.reset_counts();
+        fs.set_hook(FailNth::new(kind, 0, limit).and_onwards());
+        let error = act().unwrap_err();
+        assert_eq!(error.reason(), Reason::TooManyOpenFiles, "{kind:?}");
+        assert!(fs.counts().get(kind) < 10, "it gives up soon");
+    }
+}

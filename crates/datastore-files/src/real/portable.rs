@@ -14,7 +14,10 @@ use crate::fs::{
     Dir, DirEntry, Entries, File, Fs, Instant, Kind, Links, LockMode, Metadata, Replace, SyncWhat,
     Wait, link_error,
 };
+use crate::patience::patiently;
 
+/// `ERROR_ACCESS_DENIED`.
+const ACCESS_DENIED: i32 = 5;
 /// `ERROR_SHARING_VIOLATION`.
 const SHARING_VIOLATION: i32 = 32;
 /// `FILE_FLAG_BACKUP_SEMANTICS`, without which no folder opens.
@@ -189,7 +192,14 @@ impl Fs for RealFs {
             fs::hard_link(&from, &to)?;
             return fs::remove_file(&from);
         }
-        fs::rename(from, to)
+        // Virus scanners and indexers open new files for a moment, which keeps them from being renamed or replaced.
+        let held = |error: &io::Error| {
+            matches!(
+                error.raw_os_error(),
+                Some(ACCESS_DENIED | SHARING_VIOLATION)
+            )
+        };
+        patiently(held, || fs::rename(&from, &to))
     }
 
     fn remove_file(&self, at: &Dir, name: &OsStr) -> io::Result<()> {
