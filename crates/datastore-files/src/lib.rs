@@ -9,6 +9,7 @@ mod folder;
 mod fs;
 mod gate;
 mod group;
+mod holder;
 mod hop;
 mod intake;
 mod leftover;
@@ -35,6 +36,7 @@ pub use fs::{
 };
 pub use gate::{Gates, Pass};
 pub use group::GroupCommit;
+pub use holder::lock_holder;
 pub use hop::Blocking;
 pub use intake::Intake;
 pub use leftover::Leftover;

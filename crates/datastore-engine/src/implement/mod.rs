@@ -2,10 +2,12 @@
 
 mod check;
 mod flatten;
+mod handle;
 mod stream;
 
 pub use self::{
     check::check_batch,
     flatten::{Change, flatten},
+    handle::{Handle, guarded},
     stream::{Chunk, scan_stream},
 };

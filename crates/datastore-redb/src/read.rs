@@ -1,0 +1,171 @@
+//! Reads: of the newest state, and of snapshots.
+
+use std::{fmt, ops::RangeBounds, sync::Arc};
+
+use bytes::Bytes;
+use datastore_engine::{
+    BoxFuture, BoxStream, EngineReader, Entry, Result, Scan,
+    implement::{Chunk, Handle, scan_stream},
+};
+use datastore_files::Blocking;
+use redb::{Database, ReadOnlyTable, ReadableDatabase};
+
+use crate::{
+    engine::TABLE,
+    error::{interrupted, translate},
+};
+
+type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
+/// The state of one moment. Keeps its pages from being used again as long as it lives.
+#[derive(Clone)]
+pub(crate) struct Snapshot {
+    handle: Arc<Handle<Database>>,
+    rows: Arc<Rows>,
+    blocking: Blocking,
+}
+
+/// The state that is the newest now.
+pub(crate) fn newest(handle: &Handle<Database>, database: &Database) -> Result<Rows> {
+    let failed = |error: redb::Error| translate(handle.path(), error);
+    let reading = database
+        .begin_read()
+        .map_err(|error| failed(error.into()))?;
+    reading
+        .open_table(TABLE)
+        .map_err(|error| failed(error.into()))
+}
+
+pub(crate) fn get(handle: &Handle<Database>, rows: &Rows, key: &[u8]) -> Result<Option<Bytes>> {
+    let found = rows
+        .get(key)
+        .map_err(|error| translate(handle.path(), error))?;
+    Ok(found.map(|value| Bytes::copy_from_slice(value.value())))
+}
+
+pub(crate) fn get_many(
+    handle: &Handle<Database>,
+    rows: &Rows,
+    keys: &[&[u8]],
+) -> Result<Vec<Option<Bytes>>> {
+    keys.iter().map(|key| get(handle, rows, key)).collect()
+}
+
+/// The entries of a scan, read as they are asked for.
+pub(crate) struct Entries {
+    handle: Arc<Handle<Database>>,
+    range: Option<redb::Range<'static, &'static [u8], &'static [u8]>>,
+    scan: Scan,
+    left: u64,
+}
+
+impl Entries {
+    fn new(handle: Arc<Handle<Database>>, rows: &Rows, scan: Scan) -> Result<Self> {
+        let range = scan.key_range();
+        let bounds = (range.start_bound(), range.end_bound());
+        let opened = if range.is_empty() {
+            None
+        } else {
+            Some(
+                rows.range::<&[u8]>(bounds)
+                    .map_err(|error| translate(handle.path(), error))?,
+            )
+        };
+        let left = scan.limit.unwrap_or(u64::MAX);
+        Ok(Self {
+            handle,
+            range: opened,
+            scan,
+            left,
+        })
+    }
+}
+
+impl Iterator for Entries {
+    type Item = Result<Entry>;
+
+    fn next(&mut self) -> Option<Result<Entry>> {
+        self.left = self.left.checked_sub(1)?;
+        let (range, scan) = (self.range.as_mut()?, &self.scan);
+        let read = self.handle.beside(|| {
+            let next = if scan.reverse {
+                range.next_back()
+            } else {
+                range.next()
+            };
+            let Some(found) = next else { return Ok(None) };
+            let (key, value) = found.map_err(|error| translate(self.handle.path(), error))?;
+            let value = if scan.keys_only {
+                Bytes::new()
+            } else {
+                Bytes::copy_from_slice(value.value())
+            };
+            Ok(Some(Entry {
+                key: Bytes::copy_from_slice(key.value()),
+                value,
+            }))
+        });
+        read.transpose()
+    }
+}
+
+/// A scan of what `open` gives.
+pub(crate) fn scan_of(
+    handle: Arc<Handle<Database>>,
+    blocking: Blocking,
+    scan: Scan,
+    rows: impl FnOnce(&Handle<Database>) -> Result<Arc<Rows>> + Send + 'static,
+) -> BoxStream<'static, Result<Entry>> {
+    let place = Arc::clone(&handle);
+    let open = move || {
+        let rows = rows(&handle)?;
+        let path = handle.path().to_owned();
+        datastore_engine::implement::guarded(&path, || Entries::new(handle, &rows, scan))
+    };
+    scan_stream(open, move |chunk: Chunk<Entries>| {
+        let place = Arc::clone(&place);
+        async move {
+            let filled = blocking.run(place.path(), move || chunk.fill()).await;
+            filled.map_err(interrupted)
+        }
+    })
+}
+
+impl Snapshot {
+    pub(crate) fn new(handle: Arc<Handle<Database>>, rows: Rows, blocking: Blocking) -> Self {
+        Self {
+            handle,
+            rows: Arc::new(rows),
+            blocking,
+        }
+    }
+}
+
+impl EngineReader for Snapshot {
+    fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Bytes>>> {
+        Box::pin(async move { self.handle.beside(|| get(&self.handle, &self.rows, key)) })
+    }
+
+    fn get_many<'a>(&'a self, keys: &'a [&'a [u8]]) -> BoxFuture<'a, Result<Vec<Option<Bytes>>>> {
+        Box::pin(async move {
+            self.handle
+                .beside(|| get_many(&self.handle, &self.rows, keys))
+        })
+    }
+
+    fn scan(&self, scan: Scan) -> BoxStream<'static, Result<Entry>> {
+        let rows = Arc::clone(&self.rows);
+        scan_of(
+            Arc::clone(&self.handle),
+            self.blocking,
+            scan,
+            move |handle| handle.beside(|| Ok(rows)),
+        )
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Snapshot").field(&self.handle).finish()
+    }
+}
