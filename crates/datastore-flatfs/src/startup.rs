@@ -57,7 +57,8 @@ impl Start {
         if opened.created {
             // There is next to nothing in it.
             let count = start.count.take().unwrap_or_default();
-            let stop = Background::default().stop_signal();
+            let background = Background::default();
+            let stop = background.stop_signal();
             start.usage.claim_count();
             start.usage.count(
                 tree,

@@ -77,8 +77,10 @@ pub fn import_javascript(
         copy.step(&shard, step, &mut teller)?;
     }
     copy.write()?;
+    let done = copy.done;
     target.sync(&mut teller)?;
-    Ok(copy.done)
+    target.store_usage();
+    Ok(done)
 }
 
 fn open_or_create(

@@ -15,6 +15,7 @@ use super::{Done, Phase, Teller, Watch};
 use crate::FlatfsOptions;
 use crate::open::{OWN, TEMP};
 use crate::sharding::{self, Sharding};
+use crate::unclean::QUARANTINE;
 
 /// What temporary files of old releases of go-ds-flatfs in the folders are called.
 const OLD_TEMP: &str = "put-";
@@ -47,12 +48,15 @@ pub fn move_store(
             .with_detail("one of the two stores has escaped names and the other one has not")
             .with_remedy("copy the values instead: datastore cp"));
     }
+    source.end_doubt(here, options)?;
+    target.end_doubt(there, options)?;
     source.forget_usage()?;
     target.forget_usage()?;
     let done = move_values(&source, here, &target, there, &mut teller)?;
     // What is removed next must be in its new place for good.
     target.sync(&mut teller)?;
     clean_up(source, &target, &mut teller)?;
+    target.store_usage();
     Ok(done)
 }
 
@@ -126,6 +130,7 @@ enum Fate {
 fn fate(name: &OsStr) -> Fate {
     match name.to_str() {
         Some(USAGE) => Fate::Goes,
+        Some(QUARANTINE) => Fate::MovesAlong,
         Some(sharding::FILE | sharding::README | TEMP | crate::open::LOCK) => Fate::Last,
         Some(text) if text.starts_with(OWN) => Fate::Goes,
         _ => Fate::MovesAlong,

@@ -1,7 +1,7 @@
 //! Giving each value the place that another layout has for it.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
 
@@ -48,37 +48,53 @@ impl<'a> Relocation<'a> {
 
     /// Moves all that has to be. What has been moved is told to `teller`.
     pub(super) fn run(&mut self, teller: &mut Teller<'_, '_>) -> Result<(), Error> {
-        // Folders that are made meanwhile hold only what is in its place.
-        let folders = self.from.shard_folders()?;
-        self.empty("", &self.from.root.clone(), teller)?;
-        for name in folders {
-            let found = self.from.root.find(&name, self.from.links)?;
-            if let Some((folder, name)) = found.zip(name.to_str()) {
-                self.empty(name, &folder, teller)?;
+        let mut folders = self.from.shard_folders()?;
+        folders.push(OsString::new());
+        // A value in a folder whose own name were lost would be lost with it, so all of them are there first.
+        for name in &folders {
+            self.make_targets(name)?;
+        }
+        self.to.root.sync()?;
+        for name in &folders {
+            self.empty(name, teller)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the folders into which the values of one folder go.
+    fn make_targets(&mut self, name: &OsStr) -> Result<(), Error> {
+        let Some((folder, name)) = self.from.folder(name)?.zip(name.to_str()) else {
+            return Ok(());
+        };
+        for entry in folder.entries()? {
+            let (file, kind) = entry?;
+            if let Some(target) = self.target_of(name, &file, kind) {
+                self.target(&target)?;
             }
         }
         Ok(())
     }
 
+    /// The folder into which a file goes; none if it stays.
+    fn target_of(&self, folder: &str, file: &OsStr, kind: Kind) -> Option<String> {
+        let stem = value(file).filter(|_| kind != Kind::Dir)?;
+        (self.place)(folder, stem)
+    }
+
     /// Moves what does not belong into one folder. Some file systems pass over names while others are taken away, so it is listed
     /// again until nothing is left to move.
-    fn empty(
-        &mut self,
-        name: &str,
-        folder: &Folder,
-        teller: &mut Teller<'_, '_>,
-    ) -> Result<(), Error> {
+    fn empty(&mut self, name: &OsStr, teller: &mut Teller<'_, '_>) -> Result<(), Error> {
+        let Some((folder, name)) = self.from.folder(name)?.zip(name.to_str()) else {
+            return Ok(());
+        };
         loop {
             let mut moved = false;
             for entry in folder.entries()? {
                 let (file, kind) = entry?;
-                if kind == Kind::Dir {
-                    continue;
-                }
-                let Some(target) = value(&file).and_then(|stem| (self.place)(name, stem)) else {
+                let Some(target) = self.target_of(name, &file, kind) else {
                     continue;
                 };
-                self.move_one((name, folder), &file, &target)?;
+                self.move_one((name, &folder), &file, &target)?;
                 moved = true;
                 teller.one_done()?;
             }

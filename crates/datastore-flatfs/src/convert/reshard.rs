@@ -46,6 +46,7 @@ pub fn reshard(
         return finish(&site, &begun, None, &mut teller);
     }
     let from = site.sharding()?;
+    site.complete(&from)?;
     if from.shard == shard {
         return Ok(Done::default());
     }
@@ -101,7 +102,7 @@ pub(super) fn finish(
     }
     teller.phase(Phase::CleaningUp, None)?;
     remove_empty_folders(site)?;
-    site.drop_empty_temp()?;
+    site.store_usage();
     Ok(done)
 }
 
@@ -141,11 +142,7 @@ fn count(site: &Site, unfinished: &Unfinished, teller: &mut Teller<'_, '_>) -> R
     let mut folders = site.shard_folders()?;
     folders.push(OsString::new());
     for name in folders {
-        let folder = match name.is_empty() {
-            true => Some(site.root.clone()),
-            false => site.root.find(&name, site.links)?,
-        };
-        let Some((folder, name)) = folder.zip(name.to_str()) else {
+        let Some((folder, name)) = site.folder(&name)?.zip(name.to_str()) else {
             continue;
         };
         for entry in folder.entries()? {

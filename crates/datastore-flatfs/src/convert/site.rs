@@ -4,16 +4,21 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use datastore_files::Safety;
-use datastore_files::{Access, Change, Contents, Kind, Links, Replace, Tree, TreeLock, Wait};
+use datastore_files::{
+    Access, Change, Contents, Gates, Kind, Links, Replace, Tree, TreeLock, Wait,
+};
 use interface_datastore::{Error, ErrorKind, Operation};
 
 use super::folder::{Folder, is_hidden};
 use super::unfinished::Unfinished;
 use super::{Phase, Teller, to_convert};
-use crate::FlatfsOptions;
+use crate::background::Background;
 use crate::failure::file_error;
 use crate::open::TEMP;
 use crate::sharding::{self, Sharding};
+use crate::unclean::{NOTE, Opening, Unclean};
+use crate::usage::{Cached, Limits, Usage};
+use crate::{Accuracy, FlatfsOptions};
 
 /// A directory that nobody else uses, as far as its lock goes.
 pub(super) struct Site {
@@ -47,14 +52,71 @@ impl Site {
         path: &Path,
         options: &FlatfsOptions,
     ) -> Result<(Self, Sharding), Error> {
+        // A directory that is no store gets no lock file.
+        let tree = crate::open::open_root(path, &to_convert(options))?;
+        Sharding::read(&tree)?.ok_or_else(|| no_store(&tree))?;
         let site = Self::open(path, options)?;
         let sharding = site.sharding()?;
+        site.complete(&sharding)?;
         Ok((site, sharding))
+    }
+
+    /// Completes the batches of processes that are gone, and removes their temporary files.
+    pub(super) fn complete(&self, sharding: &Sharding) -> Result<(), Error> {
+        crate::batch::complete(&self.tree, sharding)?;
+        let swept = self.tree.sweep();
+        swept.map_err(|error| file_error(error, Operation::Maintain, None))?;
+        Ok(())
+    }
+
+    /// Looks at all values that a loss of power may have damaged, and moves those that are aside: another directory does not
+    /// know of the doubt. Then forgets what is known of the directory, which is no more true of what it will hold.
+    pub(super) fn end_doubt(
+        &self,
+        sharding: Sharding,
+        options: &FlatfsOptions,
+    ) -> Result<(), Error> {
+        let opening = Opening {
+            sharding,
+            // Nothing is noted of a use that is none.
+            read_only: true,
+            created: false,
+            hashes: options.check_hashes,
+        };
+        let unclean = Unclean::open(&self.tree, opening, None)?.unclean;
+        if unclean.is_active() {
+            let background = Background::default();
+            unclean.look_at_all(&self.tree, &Gates::default(), &background.stop_signal());
+        }
+        if unclean.is_active() {
+            return Err(Error::new(ErrorKind::Unavailable, Operation::Maintain)
+                .with_path(self.tree.path())
+                .with_detail(
+                    "power was lost, and not all values that it may have damaged could be read",
+                )
+                .with_remedy("check the store, then run this again"));
+        }
+        self.root.remove_file(OsStr::new(NOTE))
+    }
+
+    /// Counts the space that the directory takes, so that the next one who opens it need not.
+    pub(super) fn store_usage(&self) {
+        let unknown = Cached {
+            bytes: 0,
+            accuracy: Accuracy::Unknown,
+        };
+        let usage = Usage::new(unknown, false);
+        let background = Background::default();
+        usage.claim_count();
+        let stop = background.stop_signal();
+        if usage.count(&self.tree, Limits::default(), &stop, &|| {}) {
+            usage.store_now(&self.tree);
+        }
     }
 
     /// How the store is laid out.
     pub(super) fn sharding(&self) -> Result<Sharding, Error> {
-        Sharding::read(&self.tree)?.ok_or_else(|| self.no_store())
+        Sharding::read(&self.tree)?.ok_or_else(|| no_store(&self.tree))
     }
 
     /// The conversion that was begun here and is not finished, if there is one.
@@ -66,13 +128,6 @@ impl Site {
         };
         let text = file.read(0..sharding::MAX_LEN, Wait::Yes).map_err(failed)?;
         Ok(Unfinished::parse(&String::from_utf8_lossy(&text)))
-    }
-
-    fn no_store(&self) -> Error {
-        Error::new(ErrorKind::NotFound, Operation::Maintain)
-            .with_path(self.tree.full(Path::new(sharding::FILE)))
-            .with_detail("the directory is no flatfs store")
-            .with_remedy("check the path")
     }
 
     /// The folders that may hold values.
@@ -98,6 +153,14 @@ impl Site {
             }
         }
         Ok(names)
+    }
+
+    /// One of those folders, or the root for the empty name; none if it is gone.
+    pub(super) fn folder(&self, name: &OsStr) -> Result<Option<Folder>, Error> {
+        match name.is_empty() {
+            true => Ok(Some(self.root.clone())),
+            false => self.root.find(name, self.links),
+        }
     }
 
     fn linked(&self, name: &OsStr) -> Error {
@@ -169,4 +232,11 @@ impl Site {
 }
 
 /// Where both programs keep the number of bytes.
-pub(super) const USAGE: &str = "diskUsage.cache";
+pub(super) use crate::usage::cache::FILE as USAGE;
+
+fn no_store(tree: &Tree) -> Error {
+    Error::new(ErrorKind::NotFound, Operation::Maintain)
+        .with_path(tree.full(Path::new(sharding::FILE)))
+        .with_detail("the directory is no flatfs store")
+        .with_remedy("check the path")
+}

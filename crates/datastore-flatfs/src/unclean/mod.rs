@@ -22,7 +22,7 @@ use std::time::{Duration, Instant, SystemTime};
 use datastore_files::{Action, Change, FileError, Metadata, Replace, Tree, Wait};
 use interface_datastore::{Error, Key, Operation};
 
-pub(crate) use self::note::OWN_PREFIX;
+pub(crate) use self::note::{FILE as NOTE, OWN_PREFIX};
 use self::note::{Found, Note};
 use self::suspect::Sight;
 pub(crate) use self::suspect::{Depth, Hashed, Suspect, hashed_at};
