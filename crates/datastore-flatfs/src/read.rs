@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use datastore_files::{Kind, Metadata, OpenFile, Tree, Wait};
+use datastore_files::{Kind, Metadata, OpenFile, Reason, Tree, Wait};
 use interface_datastore::{
     Entry, Error, ErrorKind, GetOptions, Key, Operation, Result, Version, Want, abortable,
 };
@@ -56,39 +56,45 @@ impl Request {
     }
 
     pub(crate) fn read(&self, tree: &Tree, wait: Wait) -> Result<Entry, Failure> {
-        let path = &self.place.path;
-        let found = match self.options.want {
+        match self.options.want {
             Want::Exists | Want::Metadata => {
-                let found = tree.metadata(path, wait)?;
+                let found = absent_if_too_long(tree.metadata(&self.place.path, wait))?;
                 let found = found.filter(|metadata| metadata.kind == Kind::File);
-                match found {
-                    Some(metadata) if !self.is_torn(tree, &metadata, wait)? => {
-                        Some(self.told(&metadata)?)
-                    }
-                    _ => None,
+                let metadata = found.ok_or_else(|| self.not_found())?;
+                if self.is_torn(tree, &metadata, wait)? {
+                    return Err(self.not_found().into());
                 }
+                Ok(self.told(&metadata)?)
             }
-            _ => match tree.open_file(path, wait)? {
-                Some(file) if !self.is_torn(tree, file.metadata(), wait)? => {
-                    Some(self.read_value(&file, wait)?)
-                }
-                _ => None,
-            },
-        };
-        Ok(found.ok_or_else(|| Error::not_found(self.options.operation(), &self.key))?)
+            _ => {
+                let file = self.find(tree, wait)?;
+                let mut entry = self.told(file.metadata())?;
+                let range = self.range(file.metadata().len)?;
+                entry.value = Some(file.read(range, wait)?);
+                Ok(entry)
+            }
+        }
     }
 
     /// Opens the value, and tells which part of it is wanted.
     pub(crate) fn open(&self, tree: &Tree, wait: Wait) -> Result<(OpenFile, Range<u64>), Failure> {
-        let file = tree.open_file(&self.place.path, wait)?;
-        let not_found = || Error::not_found(Operation::Get, &self.key);
-        let file = file.ok_or_else(not_found)?;
-        if self.is_torn(tree, file.metadata(), wait)? {
-            return Err(not_found().into());
-        }
+        let file = self.find(tree, wait)?;
         self.told(file.metadata())?;
         let range = self.range(file.metadata().len)?;
         Ok((file, range))
+    }
+
+    fn find(&self, tree: &Tree, wait: Wait) -> Result<OpenFile, Failure> {
+        let found = absent_if_too_long(tree.open_file(&self.place.path, wait))?;
+        let file = found.ok_or_else(|| self.not_found())?;
+        if self.is_torn(tree, file.metadata(), wait)? {
+            return Err(self.not_found().into());
+        }
+        Ok(file)
+    }
+
+    fn not_found(&self) -> Error {
+        Error::not_found(self.options.operation(), &self.key)
     }
 
     /// Whether a loss of power damaged the file, so that the key counts as holding nothing.
@@ -97,13 +103,6 @@ impl Request {
             None => Ok(false),
             Some(doubt) => Ok(doubt.is_torn(tree, &self.place.path, &self.key, metadata, wait)?),
         }
-    }
-
-    fn read_value(&self, file: &OpenFile, wait: Wait) -> Result<Entry, Failure> {
-        let mut entry = self.told(file.metadata())?;
-        let range = self.range(file.metadata().len)?;
-        entry.value = Some(file.read(range, wait)?);
-        Ok(entry)
     }
 
     fn range(&self, len: u64) -> Result<Range<u64>> {
@@ -125,6 +124,14 @@ impl Request {
             }
             _ => Ok(entry(&self.key, metadata)),
         }
+    }
+}
+
+/// Where names may not be as long as a key's, there is no such value.
+fn absent_if_too_long<T>(found: datastore_files::Result<Option<T>>) -> Result<Option<T>, Failure> {
+    match found {
+        Err(error) if error.reason() == Reason::NameTooLong => Ok(None),
+        found => Ok(found?),
     }
 }
 

@@ -338,7 +338,12 @@ impl Inner {
             let file = found.filter(|found| found.kind == Kind::File);
             return Ok(file.map_or(Before::Nothing, |file| Before::Other(file.len)));
         };
-        let Some(file) = self.tree.open_file(path, Wait::Yes)? else {
+        let file = match self.tree.open_file(path, Wait::Yes) {
+            // A link is no value. The new file takes its place.
+            Err(error) if error.reason() == Reason::LinkInTheWay => None,
+            found => found?,
+        };
+        let Some(file) = file else {
             return Ok(Before::Nothing);
         };
         let found = *file.metadata();
