@@ -5,6 +5,8 @@ mod completions;
 mod cp;
 mod du;
 mod export;
+mod findings;
+mod flatfs;
 mod get;
 mod has;
 mod import;
@@ -51,6 +53,7 @@ commands! {
     Cp: cp;
     Import: import;
     Export: export;
+    Flatfs: flatfs;
     Sync: sync;
     Verify: verify;
     Watch: watch;

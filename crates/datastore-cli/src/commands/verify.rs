@@ -4,15 +4,16 @@ use std::ffi::OsString;
 
 use futures_util::TryStreamExt;
 use interface_datastore::{
-    Claim, Datastore, DatastoreExt, Finding, GetOptions, Key, MaintainOptions, Maintenance,
-    MaintenanceEvent, Severity,
+    Claim, Datastore, DatastoreExt, Finding, GetOptions, Key, Maintenance, Severity,
 };
 
-use super::entries_within;
+use super::{
+    entries_within,
+    findings::{maintain, tell},
+};
 use crate::{
     context::Context,
     failure::{Exit, Outcome},
-    key_text::printable,
     output::Output,
 };
 
@@ -59,53 +60,6 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Output) -> Outc
     store.close().await?;
     context.notice(&format!("{faults} faults found"));
     Ok(if faults == 0 { Exit::Success } else { Exit::No })
-}
-
-async fn maintain(
-    store: &dyn Datastore,
-    task: Maintenance,
-    scope: &Key,
-    context: &Context,
-    out: &mut Output,
-) -> Outcome<u64> {
-    let options = MaintainOptions::default().with_abort(context.abort.clone());
-    let mut events = store.maintain_opts(task, scope, options);
-    let meter = context.screen.meter(task.as_str());
-    let mut faults = 0;
-    while let Some(event) = events.try_next().await? {
-        match event {
-            MaintenanceEvent::Finding(finding) => {
-                let mended = finding.action != interface_datastore::Action::None;
-                faults += u64::from(finding.severity == Severity::Error && !mended);
-                tell(&finding, out)?;
-            }
-            MaintenanceEvent::Progress { done, total } => meter.at(done, total),
-            _ => {}
-        }
-    }
-    Ok(faults)
-}
-
-fn tell(finding: &Finding, out: &mut Output) -> Outcome<()> {
-    let text = |out: &Output| {
-        let severity = format!("{:?}", finding.severity).to_lowercase();
-        let mut line = format!(
-            "{severity}: {}: {}",
-            finding.code,
-            printable(&finding.detail)
-        );
-        if let Some(key) = &finding.key {
-            line += &format!(", key {}", out.key(key));
-        }
-        if let Some(path) = &finding.path {
-            line += &format!(", file {}", printable(&path.to_string_lossy()));
-        }
-        if finding.action != interface_datastore::Action::None {
-            line += &format!(" ({})", format!("{:?}", finding.action).to_lowercase());
-        }
-        line
-    };
-    out.line(text, finding)
 }
 
 /// Reads every value; a fault is one that cannot be read or has another length than the listing says.

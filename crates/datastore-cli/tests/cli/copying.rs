@@ -166,7 +166,7 @@ fn senseless_copies_are_refused() {
             "",
             2,
             "",
-            "known schemes: fs, mem",
+            "known schemes: flatfs, fs, mem",
         ),
         (&["cp", "src"], "", 2, "", "required"),
         (

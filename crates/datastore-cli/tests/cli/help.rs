@@ -13,6 +13,7 @@ const COMMANDS: &[&str] = &[
     "cp",
     "import",
     "export",
+    "flatfs",
     "sync",
     "verify",
     "watch",
@@ -42,6 +43,7 @@ fn help_names_commands_stores_and_exit_codes() {
     }
     for said in [
         "fs:PATH",
+        "flatfs:PATH",
         "?extension=",
         "mem:",
         "?durability=",

@@ -3,6 +3,7 @@
 #[cfg(unix)]
 mod bad_input;
 mod copying;
+mod flatfs;
 #[cfg(unix)]
 mod folders;
 mod help;
