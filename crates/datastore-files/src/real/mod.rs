@@ -1,6 +1,8 @@
 //! The operating system's file systems.
 
 #[cfg(unix)]
+mod beneath;
+#[cfg(unix)]
 mod unix;
 #[cfg(unix)]
 pub use unix::RealFs;

@@ -1,23 +1,22 @@
-//! Unix: handles relative to handles. On Linux one `openat2` does a whole path; elsewhere a walk, name by name.
+//! Unix: handles relative to handles.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path};
+use std::path::Path;
 
-use rustix::fs::{
-    AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps,
-};
+use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat, Timespec, Timestamps};
 use rustix::io::Errno;
 
+use super::beneath::{Reach, link_of};
 use super::{check_name, check_path, create_with_parents};
 use crate::fs::{
     Access, Dir, DirEntry, Entries, File, Fs, Instant, Kind, Links, LockMode, Metadata, Replace,
-    SyncWhat, Wait, link_error,
+    SyncWhat, Wait,
 };
 
-const DIR_FLAGS: OFlags = OFlags::RDONLY
+pub(super) const DIR_FLAGS: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::CLOEXEC);
 /// Without `NONBLOCK`, opening a planted pipe would wait for its other end.
@@ -30,13 +29,27 @@ const DIR_MODE: Mode = Mode::from_raw_mode(0o777);
 
 /// The operating system's file systems.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct RealFs;
+pub struct RealFs {
+    reach: Reach,
+}
 
 impl RealFs {
     /// The operating system's file systems.
     #[must_use]
     pub const fn new() -> Self {
-        Self
+        Self {
+            reach: Reach::WholePaths,
+        }
+    }
+
+    /// The same without the call that takes a whole path: each path is opened name by name, which is slower, and nothing
+    /// is answered without waiting. Kernels and sandboxes without that call get this by themselves; asking for it lets a
+    /// program be tested as they will run it.
+    #[must_use]
+    pub const fn name_by_name() -> Self {
+        Self {
+            reach: Reach::NameByName,
+        }
     }
 }
 
@@ -69,7 +82,9 @@ impl Fs for RealFs {
     }
 
     fn instant(&self, dir: &Dir) -> Instant {
-        dir_fd(dir).map(instant::probe).unwrap_or_default()
+        dir_fd(dir)
+            .map(|fd| instant::probe(self.reach, fd))
+            .unwrap_or_default()
     }
 
     #[cfg(target_os = "linux")]
@@ -83,7 +98,7 @@ impl Fs for RealFs {
         check_path(path)?;
         let at = dir_fd(at)?;
         if links == Links::Refuse {
-            return Ok(Dir::new(open_beneath(at, path, DIR_FLAGS, Wait::Yes)?));
+            return Ok(Dir::new(self.reach.open(at, path, DIR_FLAGS, Wait::Yes)?));
         }
         let Some(name) = path.file_name() else {
             return Err(super::not_plain());
@@ -96,7 +111,7 @@ impl Fs for RealFs {
                 Mode::empty(),
             )?)),
             Some(parent) => {
-                let parent = open_beneath(at, parent, DIR_FLAGS, Wait::Yes)?;
+                let parent = self.reach.open(at, parent, DIR_FLAGS, Wait::Yes)?;
                 Ok(Dir::new(rustix::fs::openat(
                     parent,
                     name,
@@ -138,12 +153,8 @@ impl Fs for RealFs {
 
     fn open_file(&self, at: &Dir, path: &Path, wait: Wait) -> io::Result<File> {
         check_path(path)?;
-        Ok(File::new(open_beneath(
-            dir_fd(at)?,
-            path,
-            FILE_FLAGS,
-            wait,
-        )?))
+        let opened = self.reach.open(dir_fd(at)?, path, FILE_FLAGS, wait)?;
+        Ok(File::new(opened))
     }
 
     fn create_file(&self, at: &Dir, name: &OsStr) -> io::Result<File> {
@@ -262,7 +273,7 @@ impl Fs for RealFs {
                 AtFlags::SYMLINK_NOFOLLOW,
             )?));
         }
-        stat_beneath(at, path, wait)
+        Ok(metadata_of(&self.reach.stat(at, path, wait)?))
     }
 
     fn rename(&self, from: (&Dir, &OsStr), to: (&Dir, &OsStr), replace: Replace) -> io::Result<()> {
@@ -339,10 +350,8 @@ impl Iterator for RealEntries {
 }
 
 const NANOS: u64 = 1_000_000_000;
-/// Systems take paths of 4096 bytes or, some, of 1024.
-const MAX_CALL_PATH: usize = 1000;
 
-fn stat_name(at: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<Stat> {
+pub(super) fn stat_name(at: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<Stat> {
     rustix::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW)
 }
 
@@ -372,19 +381,18 @@ fn metadata_of(stat: &Stat) -> Metadata {
     }
 }
 
-fn link_of(errno: Errno) -> io::Error {
-    match errno {
-        Errno::LOOP => link_error(),
-        other => other.into(),
-    }
-}
-
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 fn rename_new(
     from: (BorrowedFd<'_>, &OsStr),
     to: (BorrowedFd<'_>, &OsStr),
 ) -> rustix::io::Result<()> {
-    rustix::fs::renameat_with(from.0, from.1, to.0, to.1, RenameFlags::NOREPLACE)
+    rustix::fs::renameat_with(
+        from.0,
+        from.1,
+        to.0,
+        to.1,
+        rustix::fs::RenameFlags::NOREPLACE,
+    )
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
@@ -392,184 +400,12 @@ fn rename_new(_: (BorrowedFd<'_>, &OsStr), _: (BorrowedFd<'_>, &OsStr)) -> rusti
     Err(Errno::NOSYS)
 }
 
-fn open_beneath(at: BorrowedFd<'_>, path: &Path, flags: OFlags, wait: Wait) -> io::Result<OwnedFd> {
-    let (nearer, path) = approach(at, path, wait)?;
-    open_short(
-        nearer.as_ref().map_or(at, |fd| fd.as_fd()),
-        path,
-        flags,
-        wait,
-    )
-}
-
-fn stat_beneath(at: BorrowedFd<'_>, path: &Path, wait: Wait) -> io::Result<Metadata> {
-    let (nearer, path) = approach(at, path, wait)?;
-    stat_short(nearer.as_ref().map_or(at, |fd| fd.as_fd()), path, wait)
-}
-
-/// Opens folders along a path that is too long for one call, until the rest is short enough.
-fn approach<'p>(
-    at: BorrowedFd<'_>,
-    mut path: &'p Path,
-    wait: Wait,
-) -> io::Result<(Option<OwnedFd>, &'p Path)> {
-    let mut nearer: Option<OwnedFd> = None;
-    while path.as_os_str().len() > MAX_CALL_PATH {
-        let bytes = path.as_os_str().as_bytes();
-        let head = bytes
-            .get(..MAX_CALL_PATH)
-            .and_then(|head| head.iter().rposition(|byte| *byte == b'/'));
-        // A name longer than a path may be is refused by the system.
-        let Some(cut) = head else {
-            return Err(Errno::NAMETOOLONG.into());
-        };
-        let (head, tail) = bytes.split_at(cut);
-        let here = nearer.as_ref().map_or(at, |fd| fd.as_fd());
-        nearer = Some(open_short(
-            here,
-            Path::new(OsStr::from_bytes(head)),
-            DIR_FLAGS,
-            wait,
-        )?);
-        path = Path::new(OsStr::from_bytes(tail.get(1..).unwrap_or_default()));
-    }
-    Ok((nearer, path))
-}
-
-fn open_short(at: BorrowedFd<'_>, path: &Path, flags: OFlags, wait: Wait) -> io::Result<OwnedFd> {
-    match one_call::open(at, path, flags, wait) {
-        Some(result) => result.map_err(link_of),
-        None if wait == Wait::No => Err(io::ErrorKind::WouldBlock.into()),
-        None => walk(at, path, flags),
-    }
-}
-
-fn stat_short(at: BorrowedFd<'_>, path: &Path, wait: Wait) -> io::Result<Metadata> {
-    if let Some(result) = one_call::stat(at, path, wait) {
-        return result.map(|stat| metadata_of(&stat)).map_err(link_of);
-    }
-    if wait == Wait::No {
-        return Err(io::ErrorKind::WouldBlock.into());
-    }
-    let name = path.file_name().ok_or_else(super::not_plain)?;
-    match path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        None => Ok(metadata_of(&stat_name(at, name)?)),
-        Some(parent) => {
-            let parent = walk(at, parent, DIR_FLAGS)?;
-            Ok(metadata_of(&stat_name(parent.as_fd(), name)?))
-        }
-    }
-}
-
-/// Opens a path name by name, none of them a link.
-fn walk(at: BorrowedFd<'_>, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
-    let mut names = path.components().map(Component::as_os_str).peekable();
-    let mut current: Option<OwnedFd> = None;
-    while let Some(name) = names.next() {
-        let here = current.as_ref().map_or(at, |fd| fd.as_fd());
-        let wanted = if names.peek().is_none() {
-            flags
-        } else {
-            DIR_FLAGS
-        };
-        let opened = rustix::fs::openat(here, name, wanted | OFlags::NOFOLLOW, Mode::empty());
-        current = Some(match opened {
-            Ok(fd) => fd,
-            // For a link, systems say LOOP, MLINK or, when a folder was asked for, NOTDIR.
-            Err(errno) if matches!(errno, Errno::LOOP | Errno::MLINK | Errno::NOTDIR) => {
-                let link = stat_name(here, name)
-                    .is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Symlink);
-                return Err(if link { link_error() } else { errno.into() });
-            }
-            Err(errno) => return Err(errno.into()),
-        });
-    }
-    current.ok_or_else(super::not_plain)
-}
-
-/// A whole path in one call, where the kernel has one.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod one_call {
-    use super::{AsFd, BorrowedFd, Errno, Mode, OFlags, OwnedFd, Path, Stat, Wait};
-    use rustix::fs::{CWD, ResolveFlags};
-    use std::sync::OnceLock;
-
-    /// Kernels before 5.6, and sandboxes, refuse `openat2`.
-    fn supported() -> bool {
-        static SUPPORTED: OnceLock<bool> = OnceLock::new();
-        *SUPPORTED.get_or_init(|| {
-            rustix::fs::openat2(
-                CWD,
-                "/",
-                OFlags::PATH | OFlags::CLOEXEC,
-                Mode::empty(),
-                ResolveFlags::empty(),
-            )
-            .is_ok()
-        })
-    }
-
-    pub(super) fn open(
-        at: BorrowedFd<'_>,
-        path: &Path,
-        flags: OFlags,
-        wait: Wait,
-    ) -> Option<rustix::io::Result<OwnedFd>> {
-        if !supported() {
-            return None;
-        }
-        let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-        if wait == Wait::No {
-            resolve |= ResolveFlags::CACHED;
-        }
-        loop {
-            match rustix::fs::openat2(at, path, flags, Mode::empty(), resolve) {
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) if wait == Wait::Yes => {}
-                other => return Some(other),
-            }
-        }
-    }
-
-    pub(super) fn stat(
-        at: BorrowedFd<'_>,
-        path: &Path,
-        wait: Wait,
-    ) -> Option<rustix::io::Result<Stat>> {
-        let opened = open(
-            at,
-            path,
-            OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-            wait,
-        )?;
-        Some(opened.and_then(|fd| rustix::fs::fstat(fd.as_fd())))
-    }
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-mod one_call {
-    use super::{BorrowedFd, OFlags, OwnedFd, Path, Stat, Wait};
-
-    pub(super) fn open(
-        _: BorrowedFd<'_>,
-        _: &Path,
-        _: OFlags,
-        _: Wait,
-    ) -> Option<rustix::io::Result<OwnedFd>> {
-        None
-    }
-
-    pub(super) fn stat(_: BorrowedFd<'_>, _: &Path, _: Wait) -> Option<rustix::io::Result<Stat>> {
-        None
-    }
-}
-
 /// Reads that answer from the caches or not at all.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod instant {
-    use super::{BorrowedFd, DIR_FLAGS, Errno, Instant, Path, Wait, one_call};
+    use super::{BorrowedFd, DIR_FLAGS, Instant, Path, Reach, Wait};
     use rustix::io::ReadWriteFlags;
-    use std::io::IoSliceMut;
+    use std::io::{self, IoSliceMut};
 
     pub(super) fn read(
         fd: BorrowedFd<'_>,
@@ -585,27 +421,30 @@ mod instant {
     }
 
     /// Whether a file system reads without waiting shows only with a file of it, so that is left to the first read.
-    pub(super) fn probe(dir: BorrowedFd<'_>) -> Instant {
-        let lookup = match one_call::open(dir, Path::new("."), DIR_FLAGS, Wait::No) {
-            None => false,
-            Some(result) => !matches!(result, Err(Errno::INVAL | Errno::AGAIN)),
+    pub(super) fn probe(reach: Reach, dir: BorrowedFd<'_>) -> Instant {
+        let refused = match reach.open(dir, Path::new("."), DIR_FLAGS, Wait::No) {
+            Ok(_) => false,
+            Err(error) => matches!(
+                error.kind(),
+                io::ErrorKind::InvalidInput | io::ErrorKind::WouldBlock
+            ),
         };
         Instant {
-            lookup,
-            read: lookup,
+            lookup: !refused,
+            read: !refused,
         }
     }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod instant {
-    use super::{BorrowedFd, Errno, Instant};
+    use super::{BorrowedFd, Errno, Instant, Reach};
 
     pub(super) fn read(_: BorrowedFd<'_>, _: &mut [u8], _: u64) -> rustix::io::Result<usize> {
         Err(Errno::OPNOTSUPP)
     }
 
-    pub(super) fn probe(_: BorrowedFd<'_>) -> Instant {
+    pub(super) fn probe(_: Reach, _: BorrowedFd<'_>) -> Instant {
         Instant::default()
     }
 }

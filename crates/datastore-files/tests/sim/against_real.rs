@@ -275,7 +275,8 @@ fn check(ops: &[Op]) -> Result<(), TestCaseError> {
         |path: &Path, target: &Path| std::os::unix::fs::symlink(target, root.join(path));
     let plant_simulated =
         |path: &Path, target: &Path| power.plant_link(Path::new("/outer/root").join(path), target);
-    let mut real = Side::open(&RealFs, &root, &plant_real);
+    let system = RealFs::new();
+    let mut real = Side::open(&system, &root, &plant_real);
     let mut simulated = Side::open(&power, Path::new("/outer/root"), &plant_simulated);
     for (index, op) in ops.iter().enumerate() {
         let (found, expected) = (simulated.act(op), real.act(op));
