@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::durable::Durable;
 use crate::error::{Action, Context, FileError, Reason, Result};
-use crate::fs::{Access, Dir, Entries, Fs, Instant, Links, Metadata, Wait, is_link};
+use crate::fs::{Access, Dir, Entries, Fs, Instant, Kind, Links, Metadata, Wait, is_link};
 use crate::hop::Blocking;
 use crate::patience::{is_open_limit, patiently};
 use crate::temp::{self, Remove, TempArea, TempFile};
@@ -439,7 +439,21 @@ impl Tree {
     }
 
     pub(crate) fn failed(&self, action: Action, path: &Path, error: io::Error) -> FileError {
+        if is_link(&error) {
+            return FileError::new(action, &self.full(self.link_in(path)), error);
+        }
         FileError::new(action, &self.full(path), error)
+    }
+
+    /// The first link along a path.
+    fn link_in<'p>(&self, path: &'p Path) -> &'p Path {
+        let mut along: Vec<&Path> = path.ancestors().collect();
+        along.pop();
+        let is_link = |path: &&Path| {
+            let found = self.inner.fs.metadata(&self.inner.root, path, Wait::Yes);
+            found.is_ok_and(|found| found.kind == Kind::Link)
+        };
+        along.into_iter().rev().find(is_link).unwrap_or(path)
     }
 
     /// Removes the empty folders among `folders` and then those above that have become empty.

@@ -37,13 +37,21 @@ impl Failure {
     }
 }
 
+const FOLLOW: &str = "open the store with follow_shard_links if the link was made on purpose, or put what it points to in its place";
+
 /// The error of a store for a failure with a file.
 pub(crate) fn file_error(error: FileError, operation: Operation, key: Option<&Key>) -> Error {
     let out = Error::new(kind_of(&error), operation)
         .with_key_opt(key)
         .with_path(error.path())
         .with_detail(format!("cannot {}", error.action()));
-    let out = match error.remedy() {
+    let of_shard = error.path().extension().is_none() && error.reason() == Reason::LinkInTheWay;
+    let remedy = if of_shard {
+        Some(FOLLOW)
+    } else {
+        error.remedy()
+    };
+    let out = match remedy {
         Some(remedy) => out.with_remedy(remedy),
         None => out,
     };
