@@ -127,6 +127,11 @@ impl Sharding {
         self.names.key(stem)
     }
 
+    /// The key of a file by its name alone, in whatever folder it lies; none if no key has that name.
+    pub(crate) fn key_named(&self, name: &OsStr) -> Option<Key> {
+        self.names.key(name.to_str()?.strip_suffix(EXTENSION)?)
+    }
+
     /// The key that go-ds-flatfs lists for a file in whatever folder, though no read may find it.
     pub(crate) fn key_by_name(&self, name: &OsStr) -> Option<Key> {
         let stem = name.to_str()?.strip_suffix(EXTENSION)?;

@@ -61,7 +61,7 @@ pub(crate) fn open(path: &Path, options: &FlatfsOptions) -> Result<Opened, Error
         check_agreement(&tree, found, options)?;
     }
     // Shows whether the directory can be written, too.
-    drop(tree.temp_file().map_err(open_error)?);
+    drop(tree.temp_file().map_err(write_error)?);
     let sharding = match found {
         Some(found) => found,
         None => create(&tree, options)?,
@@ -124,11 +124,26 @@ fn create_root(path: &Path, options: &FlatfsOptions) -> Result<(), Error> {
 pub(crate) fn lock(tree: &Tree) -> Result<TreeLock, Error> {
     let locked = tree.lock(Path::new(LOCK), LockMode::Exclusive);
     locked.map_err(|error| match error.reason() {
-        Reason::Locked => file_error(error, Operation::Open, None).with_remedy(
-            "close the program that holds it, open the store read-only, or switch the lock off if another lock keeps the two apart",
-        ),
-        _ => open_error(error),
+        Reason::Locked => {
+            let holder = error.duplicate().into_cause();
+            file_error(error, Operation::Open, None)
+                .with_detail(format!("the store's lock: {holder}"))
+                .with_remedy("close the program that holds it, open the store read-only, or switch the lock off if another lock keeps the two apart")
+        }
+        _ => write_error(error),
     })
+}
+
+/// The error of what needs the right to write.
+fn write_error(error: FileError) -> Error {
+    let reason = error.reason();
+    let out = open_error(error);
+    match reason {
+        Reason::ReadOnly | Reason::PermissionDenied => out.with_remedy(
+            "open the store read-only, or give this user the right to write the directory",
+        ),
+        _ => out,
+    }
 }
 
 /// Creates a store in a directory that has none.
@@ -152,7 +167,7 @@ fn check_agreement(tree: &Tree, found: &Sharding, options: &FlatfsOptions) -> Re
     found
         .shard
         .usable()
-        .map_err(|error| unusable(tree.path(), error))?;
+        .map_err(|error| too_long(tree, error))?;
     let disagreement = match (options.shard, options.names) {
         (Some(wanted), _) if wanted != found.shard => {
             format!(
@@ -229,6 +244,15 @@ fn no_store(tree: &Tree) -> Error {
         .with_path(tree.full(Path::new(sharding::FILE)))
         .with_detail("the directory is empty, there is no store in it")
         .with_remedy("check the path, or open for writing with create_if_missing")
+}
+
+/// What `SHARDING` says is a function, and no file system could hold its folders.
+fn too_long(tree: &Tree, error: ShardError) -> Error {
+    Error::new(ErrorKind::Unsupported, Operation::Open)
+        .with_path(tree.full(Path::new(sharding::FILE)))
+        .with_detail(error.to_string())
+        .with_remedy("look whether this is the function with which the directory was created")
+        .with_source(error)
 }
 
 fn unusable(path: &Path, error: ShardError) -> Error {

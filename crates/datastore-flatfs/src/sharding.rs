@@ -63,14 +63,23 @@ impl Sharding {
             return Err(unfinished.refusal(tree));
         }
         let sharding = Self::parse(&text);
-        let damaged = |error: ShardError| {
-            Error::new(ErrorKind::Damaged, Operation::Open)
+        let refused = |error: ShardError| {
+            let (kind, remedy) = match error {
+                ShardError::Version(_) | ShardError::Name(_) => {
+                    (ErrorKind::Foreign, "use a release that knows it")
+                }
+                _ => (
+                    ErrorKind::Damaged,
+                    "write the shard function into the file with which the directory was created, as in \"/repo/flatfs/shard/v1/next-to-last/2\"",
+                ),
+            };
+            Error::new(kind, Operation::Open)
                 .with_path(tree.full(path))
                 .with_detail(error.to_string())
-                .with_remedy("write the shard function into the file with which the directory was created, as in \"/repo/flatfs/shard/v1/next-to-last/2\"")
+                .with_remedy(remedy)
                 .with_source(error)
         };
-        sharding.map(Some).map_err(damaged)
+        sharding.map(Some).map_err(refused)
     }
 
     /// Writes the file of a directory that has none. If somebody else does so at the same time, theirs stands and is given.

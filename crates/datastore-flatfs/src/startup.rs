@@ -45,12 +45,8 @@ impl Start {
                 time: Some(options.usage_time_limit),
             }),
         };
-        let unknown = Cached {
-            bytes: 0,
-            accuracy: Accuracy::Unknown,
-        };
         let mut start = Self {
-            usage: Arc::new(Usage::new(cached.unwrap_or(unknown), count.is_none())),
+            usage: Arc::new(Usage::new(cached, count.is_none())),
             unclean: Arc::new(left.unclean),
             count,
         };
@@ -92,9 +88,11 @@ impl Inner {
         let (tree, gates) = (self.tree.clone(), self.gates.clone());
         let (usage, unclean) = (Arc::clone(&self.usage), Arc::clone(&self.unclean));
         let read_only = self.is_read_only();
+        unclean.set_looking(doubts);
         let work = move |stop: &Stop| {
             if doubts {
                 unclean.look_at_all(&tree, &gates, stop);
+                unclean.set_looking(false);
             }
             let Some(limits) = count else { return };
             let settle = || pollster::block_on(gates.all_settled());
@@ -102,8 +100,9 @@ impl Inner {
                 stop.unless_set(|| usage.store_now(&tree));
             }
         };
-        if !self.background.spawn("flatfs-look", work) && count.is_some() {
-            // Without a thread the number stays what it is, and nobody vouches for it.
+        if !self.background.spawn("flatfs-look", work) {
+            // Without a thread doubt remains, and the number is what it is.
+            self.unclean.set_looking(false);
             self.usage.give_up_count();
         }
     }

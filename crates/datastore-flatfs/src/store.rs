@@ -11,8 +11,9 @@ use interface_datastore::implement::Watchers;
 use interface_datastore::{
     Batch, BoxFuture, BoxStream, Capabilities, Claim, CloseOptions, ConditionScope, Datastore,
     DeleteManyOptions, DeleteOptions, DiskUsage, DiskUsageOptions, Durability, Entry, Error,
-    ErrorKind, GetManyOptions, GetOptions, Key, KeyRules, Operation, PutManyOptions, PutOptions,
-    Query, QueryOptions, Result, SyncOptions, ValueStream, WatchEvent, WatchOptions, WriteOptions,
+    ErrorKind, GetManyOptions, GetOptions, Key, KeyRules, MaintainOptions, Maintenance,
+    MaintenanceClaims, MaintenanceEvent, Operation, PutManyOptions, PutOptions, Query,
+    QueryOptions, Result, SyncOptions, ValueStream, WatchEvent, WatchOptions, WriteOptions,
     Written, abortable, abortable_stream,
 };
 
@@ -294,6 +295,11 @@ impl Datastore for FlatfsDatastore {
         own.pushdown.sizes = Claim::Yes;
         own.watch = Claim::Yes;
         own.disk_usage = Claim::Yes;
+        own.maintenance = MaintenanceClaims::default();
+        own.maintenance.check = Claim::Yes;
+        own.maintenance.repair = (!self.inner.read_only).into();
+        own.maintenance.scrub = cfg!(feature = "multihash").into();
+        own.maintenance.gc = (!self.inner.read_only).into();
         own.keys = self.inner.rules.clone();
         own
     }
@@ -409,6 +415,19 @@ impl Datastore for FlatfsDatastore {
             let (abort, work) = (options.abort.as_ref(), self.disk_usage(scope));
             abortable(abort, Operation::DiskUsage, Some(scope), work).await
         })
+    }
+
+    fn maintain_opts(
+        &self,
+        task: Maintenance,
+        scope: &Key,
+        options: MaintainOptions,
+    ) -> BoxStream<'static, Result<MaintenanceEvent>> {
+        abortable_stream(
+            options.abort,
+            Operation::Maintain,
+            self.maintain(task, scope),
+        )
     }
 
     fn close_opts(&self, options: CloseOptions) -> BoxFuture<'_, Result<()>> {

@@ -8,7 +8,7 @@ use interface_datastore::{DiskUsage, Durability, Error, ErrorKind, Key, Operatio
 
 use crate::failure::file_error;
 use crate::store::{FlatfsDatastore, Inner};
-use crate::usage::Accuracy;
+use crate::usage::{self, Accuracy};
 
 impl FlatfsDatastore {
     pub(crate) async fn sync(&self, scope: &Key) -> Result<Durability> {
@@ -26,7 +26,8 @@ impl FlatfsDatastore {
         let step = move || {
             let is_wanted = |key: &Key| contains(&wanted, key);
             let synced = store.tree.sync(&|path| {
-                everything || store.sharding.key_at(path).as_ref().is_some_and(is_wanted)
+                (everything && !usage::is_file(path))
+                    || store.sharding.key_at(path).as_ref().is_some_and(is_wanted)
             });
             if let Some(mark) = mark {
                 store.unclean.sync_ended(&store.tree, mark, synced.is_ok());
@@ -42,6 +43,8 @@ impl FlatfsDatastore {
         let inner = &self.inner;
         inner.check_open(Operation::DiskUsage)?;
         if scope.is_root() {
+            // Opening does not wait for the first count; who asks for the number does.
+            inner.usage.known().await;
             let (bytes, accuracy) = inner.usage.now();
             return Ok(match accuracy {
                 Accuracy::Exact => DiskUsage::exact(bytes),

@@ -12,13 +12,13 @@ use interface_datastore::{Error, ErrorKind, Operation};
 use super::folder::{Folder, is_hidden};
 use super::unfinished::Unfinished;
 use super::{Phase, Teller, to_convert};
+use crate::FlatfsOptions;
 use crate::background::Background;
 use crate::failure::file_error;
 use crate::open::TEMP;
 use crate::sharding::{self, Sharding};
 use crate::unclean::{NOTE, Opening, Unclean};
-use crate::usage::{Cached, Limits, Usage};
-use crate::{Accuracy, FlatfsOptions};
+use crate::usage::{Limits, Usage};
 
 /// A directory that nobody else uses, as far as its lock goes.
 pub(super) struct Site {
@@ -101,11 +101,7 @@ impl Site {
 
     /// Counts the space that the directory takes, so that the next one who opens it need not.
     pub(super) fn store_usage(&self) {
-        let unknown = Cached {
-            bytes: 0,
-            accuracy: Accuracy::Unknown,
-        };
-        let usage = Usage::new(unknown, false);
+        let usage = Usage::new(None, false);
         let background = Background::default();
         usage.claim_count();
         let stop = background.stop_signal();

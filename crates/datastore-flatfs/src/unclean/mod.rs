@@ -21,6 +21,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use datastore_files::{Action, Change, FileError, Metadata, Replace, Tree, Wait};
 use interface_datastore::{Error, Key, Operation};
+use tokio::sync::watch;
 
 pub(crate) use self::note::{FILE as NOTE, OWN_PREFIX};
 use self::note::{Found, Note};
@@ -53,6 +54,8 @@ pub(crate) struct Unclean {
     state: RandomState,
     keys_are_hashes: OnceLock<bool>,
     torn: AtomicU64,
+    /// Whether all files are being looked at.
+    looking: watch::Sender<bool>,
     /// Something was written since the last sync that is not on the disk.
     unsynced: AtomicBool,
     note: Mutex<Written>,
@@ -141,6 +144,7 @@ impl Unclean {
             state: RandomState::new(),
             keys_are_hashes: OnceLock::new(),
             torn: AtomicU64::new(0),
+            looking: watch::Sender::new(false),
             unsynced: AtomicBool::new(false),
             note: Mutex::new(Written {
                 note,
@@ -205,7 +209,7 @@ impl Unclean {
     }
 
     /// Whether the values of this store are what their keys are hashes of. Keys may look like hashes and be names of other things.
-    fn keys_are_hashes(&self, tree: &Tree) -> bool {
+    pub(crate) fn keys_are_hashes(&self, tree: &Tree) -> bool {
         let told = || evidence::keys_are_hashes(tree, &self.sharding);
         *self.keys_are_hashes.get_or_init(told)
     }
@@ -216,8 +220,20 @@ impl Unclean {
         quarantine(tree, path)
     }
 
+    /// Tells whether all files are being looked at.
+    pub(crate) fn set_looking(&self, looking: bool) {
+        self.looking.send_replace(looking);
+    }
+
+    /// Waits while all files are being looked at. Cancel-safe.
+    async fn looked_over(&self) {
+        let mut looking = self.looking.subscribe();
+        // The sender lives as long as self.
+        let _ = looking.wait_for(|looking| !looking).await;
+    }
+
     /// How many damaged files were set aside.
-    pub(crate) fn torn(&self) -> u64 {
+    fn torn(&self) -> u64 {
         self.torn.load(Ordering::Relaxed)
     }
 

@@ -8,7 +8,7 @@ use interface_datastore::{Key, Operation, Result};
 use super::SyncMark;
 use crate::failure::file_error;
 use crate::names::Place;
-use crate::store::Inner;
+use crate::store::{FlatfsDatastore, Inner};
 
 impl Inner {
     /// A sync of everything begins. None if the time cannot be told; then the sync makes nothing less doubtful.
@@ -43,5 +43,27 @@ impl Inner {
             unclean.set_aside(&self.tree, &place.path)?;
         }
         Ok(())
+    }
+}
+
+impl FlatfsDatastore {
+    /// Whether a loss of power may have damaged values that were not looked at yet. Meanwhile each is looked at before it is
+    /// served, and a damaged one counts as not there. In the background all are; that ends the doubt.
+    #[must_use]
+    pub fn in_doubt(&self) -> bool {
+        self.inner.unclean.is_active()
+    }
+
+    /// Waits until all values in doubt were looked at; false if some could not be, so that doubt remains. A store that is opened
+    /// read-only does not do so. Cancel-safe.
+    pub async fn looked_over(&self) -> bool {
+        self.inner.unclean.looked_over().await;
+        !self.in_doubt()
+    }
+
+    /// How many damaged values were moved to the folder `.flatfs-quarantine` since the store was opened.
+    #[must_use]
+    pub fn set_aside(&self) -> u64 {
+        self.inner.unclean.torn()
     }
 }

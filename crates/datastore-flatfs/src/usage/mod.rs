@@ -28,6 +28,11 @@ pub(crate) use self::store::{change as store_change, read as read_stored};
 use self::tally::Tally;
 use crate::background::Stop;
 
+/// Whether a path is the one of the stored number, which follows the counter and whose loss is made up for.
+pub(crate) fn is_file(path: &Path) -> bool {
+    path == Path::new(cache::FILE)
+}
+
 /// The counter that writes keep up to date.
 #[derive(Debug)]
 pub(crate) struct Usage {
@@ -38,6 +43,8 @@ pub(crate) struct Usage {
     storing: AtomicBool,
     /// Whether that thread has to do it at once.
     urgent: AtomicBool,
+    /// No number is known.
+    unknown: AtomicBool,
     /// Whether `tally` is there.
     counting: AtomicBool,
     /// Files that the count has looked at.
@@ -57,12 +64,18 @@ struct State {
 
 impl Usage {
     /// A counter that starts with what is known.
-    pub(crate) fn new(known: Cached, trusted: bool) -> Self {
+    pub(crate) fn new(known: Option<Cached>, trusted: bool) -> Self {
+        let unknown = AtomicBool::new(known.is_none());
+        let known = known.unwrap_or(Cached {
+            bytes: 0,
+            accuracy: Accuracy::Unknown,
+        });
         Self {
             bytes: AtomicI64::new(known.bytes),
             stored: AtomicI64::new(known.bytes),
             storing: AtomicBool::new(false),
             urgent: AtomicBool::new(false),
+            unknown,
             counting: AtomicBool::new(false),
             looked_at: AtomicU64::new(0),
             running: watch::Sender::new(false),
@@ -169,6 +182,7 @@ impl Usage {
             self.bytes.store(bytes, Ordering::SeqCst);
             state.accuracy = accuracy;
             state.trusted = true;
+            self.unknown.store(false, Ordering::SeqCst);
         }
         self.counting.store(false, Ordering::SeqCst);
         self.running.send_replace(false);
@@ -177,6 +191,13 @@ impl Usage {
     /// Ends a count that was announced and cannot be done.
     pub(crate) fn give_up_count(&self) {
         self.conclude_count(None);
+    }
+
+    /// Waits for a count if no number at all is known. Cancel-safe.
+    pub(crate) async fn known(&self) {
+        if self.unknown.load(Ordering::SeqCst) {
+            self.counted().await;
+        }
     }
 
     /// Waits until there is no count. Cancel-safe.

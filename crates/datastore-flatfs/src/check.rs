@@ -1,1 +1,0 @@
-//! Looking a directory over: what is amiss, and what can be mended.
