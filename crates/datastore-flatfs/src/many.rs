@@ -221,7 +221,7 @@ impl Inner {
             return Ok(Some(removal(place)));
         };
         let before = self
-            .look(place, Some(&value))
+            .look(&item.key, place, Some(&value))
             .map_err(|failure| failure.during(Operation::Put, Some(&item.key)))?;
         if let Before::Same(file) = before {
             if self.is_enough(place, &file, safety) {

@@ -83,9 +83,9 @@ impl FlatfsDatastore {
             other => return Ok(other),
         };
         let store = Arc::clone(&self.inner);
-        let place = put.place.clone();
+        let (key, place) = (put.key.clone(), put.place.clone());
         let step = move || {
-            if matches!(store.look(&place, Some(&bytes))?, Before::Same(_)) {
+            if matches!(store.look(&key, &place, Some(&bytes))?, Before::Same(_)) {
                 return Ok(Contents::Bytes(bytes));
             }
             let temp = store.tree.prepare(&bytes).and_then(TempFile::synced)?;
@@ -244,7 +244,7 @@ impl Put {
             Contents::Temp(_) => None,
         };
         let before = store
-            .look(&self.place, bytes)
+            .look(&self.key, &self.place, bytes)
             .map_err(|failure| failure.during(Operation::Put, Some(&self.key)))?;
         if let Before::Same(file) = before {
             if store.is_enough(&self.place, &file, safety) {
@@ -331,7 +331,13 @@ impl Inner {
     }
 
     /// Looks what lies where a value belongs. Opening and comparing costs far less than writing the same again.
-    pub(crate) fn look(&self, place: &Place, value: Option<&Bytes>) -> Result<Before, Failure> {
+    /// A file that a loss of power damaged is another value, even if it looks the same: reads do not find it.
+    pub(crate) fn look(
+        &self,
+        key: &Key,
+        place: &Place,
+        value: Option<&Bytes>,
+    ) -> Result<Before, Failure> {
         let path = &place.path;
         let Some(value) = value else {
             let found = self.tree.metadata(path, Wait::Yes)?;
@@ -347,10 +353,13 @@ impl Inner {
             return Ok(Before::Nothing);
         };
         let found = *file.metadata();
-        if file.holds(value)? && !self.tree.has_failed(path) {
-            return Ok(Before::Same(found));
-        }
-        Ok(Before::Other(found.len))
+        let same = file.holds(value)?
+            && !self.tree.has_failed(path)
+            && !self.unclean.is_torn(&self.tree, path, key, &found, Wait::Yes)?;
+        Ok(match same {
+            true => Before::Same(found),
+            false => Before::Other(found.len),
+        })
     }
 
     /// Whether a value that is there already withstands what a put of the same value shall withstand.

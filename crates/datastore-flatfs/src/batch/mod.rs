@@ -165,7 +165,7 @@ impl Inner {
             return Ok(());
         };
         let before = self
-            .look(&place, Some(&value))
+            .look(&key, &place, Some(&value))
             .map_err(|failure| failure.during(Operation::Write, Some(&key)))?;
         match before {
             Before::Same(file) if self.is_enough(&place, &file, safety) => {
