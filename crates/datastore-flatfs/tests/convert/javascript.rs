@@ -175,6 +175,7 @@ fn they_become_stores_in_place() {
         keys.push("KK".to_owned());
         folder(&place, shard, &keys);
         place.write("js/.datastore/format", "datastore-fs 1\n");
+        place.write("js/.temp/77-1.lock", "");
         let js = place.path("js");
         let given = match to {
             Some(to) => options().with_shard(function(to)),

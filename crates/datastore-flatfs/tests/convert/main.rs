@@ -5,4 +5,5 @@ mod interrupted;
 mod javascript;
 mod layout;
 mod moving;
+mod power;
 mod resharding;
