@@ -309,14 +309,19 @@ impl Tree {
     /// difference, as its removal is a change of the one above.
     pub(crate) fn sync_folder(&self, folder: &Path) -> Result<()> {
         self.sync_reopened(folder)?;
-        self.sync_names_above(folder)
+        self.sync_names_above(folder, &mut HashSet::new())
     }
 
-    /// The same for a folder that is open.
-    pub(crate) fn sync_open_folder(&self, folder: &Path, dir: &Dir) -> Result<()> {
-        let synced = self.inner.fs.sync_dir(dir);
-        synced.map_err(|error| self.failed(Action::SyncFolder, folder, error))?;
-        self.sync_names_above(folder)
+    /// The same for a folder that is open, except for names in folders among `synced`, which were synced just now.
+    pub(crate) fn sync_open_folder(
+        &self,
+        folder: &Path,
+        dir: &Dir,
+        synced: &mut HashSet<PathBuf>,
+    ) -> Result<()> {
+        let done = self.inner.fs.sync_dir(dir);
+        done.map_err(|error| self.failed(Action::SyncFolder, folder, error))?;
+        self.sync_names_above(folder, synced)
     }
 
     fn sync_reopened(&self, folder: &Path) -> Result<()> {
@@ -328,11 +333,19 @@ impl Tree {
         synced.map_err(|error| self.failed(Action::SyncFolder, folder, error))
     }
 
-    fn sync_names_above(&self, folder: &Path) -> Result<()> {
+    /// Makes the folder's own name durable, and those above, and adds the folders that this syncs to `synced`.
+    pub(crate) fn sync_names_above(
+        &self,
+        folder: &Path,
+        synced: &mut HashSet<PathBuf>,
+    ) -> Result<()> {
         let mut child = folder;
         while let Some(parent) = child.parent() {
             if !self.inner.durable.knows(child) {
-                self.sync_reopened(parent)?;
+                if !synced.contains(parent) {
+                    self.sync_reopened(parent)?;
+                    synced.insert(parent.to_owned());
+                }
                 self.inner.durable.learn(child);
             }
             child = parent;

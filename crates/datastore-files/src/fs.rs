@@ -67,6 +67,27 @@ pub trait Fs: fmt::Debug + Send + Sync + 'static {
     /// Makes the names in a folder durable: see the trait's notes.
     fn sync_dir(&self, dir: &Dir) -> io::Result<()>;
 
+    /// Makes all durable that was done before the call on the file system on which `dir` lies, by whichever program:
+    /// contents and names. It takes as long as what others have left [`unwritten`](Self::unwritten) takes.
+    ///
+    /// # Errors
+    ///
+    /// A failure to write anything of that file system, since `dir` was opened or since the last call for it, is the error
+    /// of one call for that handle and its clones. Whose contents are meant is told by [`sync_file`](Self::sync_file), of
+    /// handles that were open at the time, and whose names by [`sync_dir`](Self::sync_dir).
+    ///
+    /// [`io::ErrorKind::Unsupported`], without an effect, where failures could go unnoticed. That is the default.
+    fn sync_file_system(&self, dir: &Dir) -> io::Result<()> {
+        let _ = dir;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// About how many bytes wait to be written to the disks of this machine, by whichever program. None if it cannot be
+    /// told at once.
+    fn unwritten(&self) -> Option<u64> {
+        None
+    }
+
     /// Opens what is at `path` for reading. With [`Wait::No`] the answer comes from the kernel's caches, or is
     /// [`io::ErrorKind::WouldBlock`]. A folder may open too: [`file_metadata`](Fs::file_metadata) tells.
     fn open_file(&self, at: &Dir, path: &Path, wait: Wait) -> io::Result<File>;

@@ -12,8 +12,10 @@ mod group;
 mod holder;
 mod hop;
 mod intake;
+mod ledger;
 mod leftover;
 mod lock;
+mod names;
 mod patience;
 mod publish;
 mod read;
@@ -25,6 +27,7 @@ mod stage;
 mod temp;
 mod tree;
 mod walk;
+mod whole;
 
 pub use beside::side_by_side;
 pub use commit::{Conclude, Job, Prepared};

@@ -4,20 +4,28 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use bytes::Bytes;
 
 use crate::beside::side_by_side;
 use crate::error::{Action, FileError, Reason, Result};
 use crate::fs::{Dir, Metadata, Replace, Wait};
+use crate::ledger::Way;
+use crate::names::Renamed;
 use crate::temp::TempFile;
 use crate::tree::{EmptiedFolders, FOLDER_RETRIES, Tree, absent_is_none};
 
 /// How many files are synced as a group, all of them open meanwhile.
 pub(crate) const SYNC_GROUP: usize = 128;
-/// How many threads help to sync the files of a group, and then its folders. Syncs that wait together share one commit of the
-/// file system's journal; one that comes later waits for another.
-const SYNC_HELPERS: usize = 15;
+/// How many threads help to sync the files of a group one by one, and then its folders. Syncs that wait together share one
+/// commit of the file system's journal; one that comes later waits for another.
+pub(crate) const SYNC_HELPERS: usize = 15;
+/// Files as long as this start their way to the disk as soon as they are written, even if the whole file system is synced
+/// afterwards. For shorter ones the hint costs more than it brings.
+const HINT_FROM: u64 = 64 * 1024;
+/// So many bytes cost about as much to sync as the file that holds them.
+const BYTES_PER_FILE: f64 = 128.0 * 1024.0;
 /// How many folders are kept open while changes are applied.
 const MAX_FOLDERS: usize = 64;
 
@@ -132,7 +140,9 @@ impl Tree {
     ///
     /// What writing meets.
     pub fn prepare(&self, bytes: &[u8]) -> Result<TempFile> {
-        self.fill(bytes)?.sealed(true)
+        let temp = self.fill(bytes)?;
+        let hint = temp.len() >= HINT_FROM || !self.inner.ledgers.files.leans_to_whole();
+        temp.sealed(hint)
     }
 
     fn apply_now(&self, change: Change, scratch: &mut Scratch) -> Result<Changed> {
@@ -192,7 +202,8 @@ impl Tree {
         self.prune(std::mem::take(&mut scratch.emptied));
         if safety == Safety::Power {
             let outcomes = outcomes.get_mut(first..).unwrap_or_default();
-            self.sync_names(&touched, outcomes, scratch);
+            let renamed = scratch.renamed;
+            self.sync_names(&touched, outcomes, &scratch.folders, &renamed);
         }
     }
 
@@ -200,6 +211,7 @@ impl Tree {
     /// Files that are kept are synced along with them.
     pub(crate) fn synced_files(&self, group: Vec<Change>) -> Vec<Ready> {
         let several = group.len() > 1;
+        let way = self.way_for(&group);
         let mut ready: Vec<Ready> = Vec::with_capacity(group.len());
         for change in group {
             ready.push(match change {
@@ -210,24 +222,80 @@ impl Tree {
                     contents,
                     replace,
                     obsolete,
-                } => match self.temp_of(contents).and_then(|temp| temp.sealed(several)) {
-                    Ok(temp) => Ready::Write(
-                        Target {
-                            path,
-                            replace,
-                            obsolete,
-                        },
-                        temp,
-                    ),
-                    Err(error) => Ready::Failed(path, error),
-                },
+                } => {
+                    let hint = several && (way == Way::Each || contents.len() >= HINT_FROM);
+                    match self.temp_of(contents).and_then(|temp| temp.sealed(hint)) {
+                        Ok(temp) => Ready::Write(
+                            Target {
+                                path,
+                                replace,
+                                obsolete,
+                            },
+                            temp,
+                        ),
+                        Err(error) => Ready::Failed(path, error),
+                    }
+                }
             });
         }
-        self.sync_files(ready)
+        let started = Instant::now();
+        let units = ready.iter().map(Ready::units_to_sync).sum();
+        if way == Way::Whole {
+            self.sync_file_system(&mut ready);
+        }
+        let synced = self.sync_files(ready);
+        let ledger = &self.inner.ledgers.files;
+        ledger.record(way, units, started.elapsed());
+        synced
     }
 
-    /// Syncs files side by side.
+    /// How the files of a group shall be synced.
+    fn way_for(&self, group: &[Change]) -> Way {
+        let mut writes = 0;
+        let mut written = 0;
+        for change in group {
+            if let Change::Write { contents, .. } = change {
+                writes += 1;
+                if let Contents::Temp(temp) = contents {
+                    written += temp.len();
+                }
+            }
+        }
+        let by_others = || self.unwritten().saturating_sub(written);
+        self.inner.ledgers.files.choose(writes, by_others)
+    }
+
+    pub(crate) fn unwritten(&self) -> u64 {
+        self.inner.fs.unwritten().unwrap_or(0)
+    }
+
+    /// Syncs all files at once, as far as that is possible. Those for which it is not, or failed, are not synced then.
+    fn sync_file_system(&self, ready: &mut [Ready]) {
+        let temps = || ready.iter().filter_map(Ready::temp);
+        let Some(area) = temps().find_map(|temp| temp.area().cloned()) else {
+            return;
+        };
+        match area.sync_file_system() {
+            Ok(failures) => {
+                for step in ready {
+                    if let Ready::Write(_, temp) = step {
+                        temp.covered_by(&area, failures);
+                    }
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                self.inner.ledgers.give_up();
+            }
+            // Which files it was shows when they are synced one by one.
+            Err(_) => {}
+        }
+    }
+
+    /// Syncs files side by side, unless they are synced.
     fn sync_files(&self, ready: Vec<Ready>) -> Vec<Ready> {
+        if !ready.iter().any(Ready::is_to_sync) {
+            return ready;
+        }
         let tree = self.clone();
         side_by_side(ready, SYNC_HELPERS, move |step| match step {
             Ready::Write(target, mut temp) => match temp.sync() {
@@ -240,53 +308,6 @@ impl Tree {
             }
             other => other,
         })
-    }
-
-    /// Syncs the folders of changes that took effect, each once. A failure fails all changes of that folder.
-    fn sync_names(&self, touched: &[PathBuf], outcomes: &mut [Result<Changed>], scratch: Scratch) {
-        let folder_of = |path: &PathBuf| path.parent().unwrap_or(Path::new("")).to_owned();
-        let changed = touched
-            .iter()
-            .zip(outcomes.iter())
-            .filter(|(_, outcome)| outcome.is_ok());
-        let folders: HashSet<PathBuf> = changed.map(|(path, _)| folder_of(path)).collect();
-        let open = scratch.folders.0;
-        let folders: Vec<(PathBuf, Option<Dir>)> = folders
-            .into_iter()
-            .map(|folder| {
-                let dir = open.get(&folder).cloned();
-                (folder, dir)
-            })
-            .collect();
-        let tree = self.clone();
-        let synced = side_by_side(folders, SYNC_HELPERS, move |(folder, dir)| {
-            let synced = match dir {
-                Some(dir) => tree.sync_open_folder(&folder, &dir),
-                None => tree.sync_nearest(&folder),
-            };
-            (folder, synced)
-        });
-        for (folder, synced) in synced {
-            for (path, outcome) in touched.iter().zip(outcomes.iter_mut()) {
-                if outcome.is_err() || path.parent() != Some(&folder) {
-                    continue;
-                }
-                match (&synced, &*outcome) {
-                    (Ok(()), Ok(changed)) => self.inner.durable.name_synced(path, *changed),
-                    (Err(error), _) => *outcome = Err(self.name_sync_failed(path, error)),
-                    (Ok(()), Err(_)) => {}
-                }
-            }
-        }
-    }
-
-    /// Syncs a folder, or the nearest one above it that was not removed as empty.
-    fn sync_nearest(&self, folder: &Path) -> Result<()> {
-        let mut current = folder;
-        while !current.as_os_str().is_empty() && absent_is_none(self.open_dir(current))?.is_none() {
-            current = current.parent().unwrap_or(Path::new(""));
-        }
-        self.sync_folder(current)
     }
 
     pub(crate) fn temp_of(&self, contents: Contents) -> Result<TempFile> {
@@ -315,6 +336,7 @@ impl Tree {
         let mut retries = FOLDER_RETRIES;
         loop {
             let dir = scratch.folders.get(self, folder, true)?;
+            scratch.renamed.begin(&temp);
             match temp.publish(&dir, name, target.replace) {
                 Ok(()) => break,
                 // Somebody removed the folder as empty between our opening it and the rename.
@@ -331,6 +353,7 @@ impl Tree {
                 Err(error) => return Err(self.failed(Action::Rename, path, error)),
             }
         }
+        scratch.renamed.add(&temp, folder);
         self.inner.durable.file_changed(path, synced);
         if let Some(obsolete) = &target.obsolete {
             // The new file hides it, so nothing is wrong if it stays.
@@ -409,17 +432,39 @@ pub(crate) enum Ready {
     Failed(PathBuf, FileError),
 }
 
+impl Ready {
+    fn temp(&self) -> Option<&TempFile> {
+        match self {
+            Self::Write(_, temp) => Some(temp),
+            _ => None,
+        }
+    }
+
+    fn is_to_sync(&self) -> bool {
+        matches!(self, Self::Keep(_)) || self.temp().is_some_and(|temp| !temp.is_synced())
+    }
+
+    /// What it costs to sync, in units of a small file.
+    fn units_to_sync(&self) -> f64 {
+        let units = |temp: &TempFile| 1.0 + temp.len() as f64 / BYTES_PER_FILE;
+        self.temp()
+            .filter(|temp| !temp.is_synced())
+            .map_or(0.0, units)
+    }
+}
+
 /// What changes of one call share.
 #[derive(Default)]
 struct Scratch {
     folders: Folders,
+    renamed: Renamed,
     /// Folders that lost a file, and may have to go.
     emptied: HashSet<PathBuf>,
 }
 
 /// Handles of the folders used last, so that files of one folder share its handle.
 #[derive(Default)]
-struct Folders(HashMap<PathBuf, Dir>);
+pub(crate) struct Folders(HashMap<PathBuf, Dir>);
 
 impl Folders {
     fn get(&mut self, tree: &Tree, folder: &Path, create: bool) -> Result<Dir> {
@@ -436,6 +481,10 @@ impl Folders {
         }
         self.0.insert(folder.to_owned(), dir.clone());
         Ok(dir)
+    }
+
+    pub(crate) fn open(&self, folder: &Path) -> Option<Dir> {
+        self.0.get(folder).cloned()
     }
 
     fn has(&self, folder: &Path) -> bool {

@@ -15,6 +15,7 @@ use crate::error::{Action, Context, FileError, Result};
 use crate::fs::{
     Access, Dir, EMPTY_ON_PURPOSE, File, Fs, Kind, LockMode, Metadata, Replace, SyncWhat, Wait,
 };
+use crate::whole::{Failures, WholeSync};
 
 const LOCK_SUFFIX: &str = ".lock";
 /// Bytes that are copied at a time to another file system.
@@ -31,6 +32,7 @@ pub(crate) struct TempArea {
     id: String,
     next: AtomicU64,
     lock: Option<File>,
+    whole: WholeSync,
 }
 
 impl fmt::Debug for TempArea {
@@ -69,6 +71,7 @@ impl TempArea {
             id,
             next: AtomicU64::new(0),
             lock: Some(lock),
+            whole: WholeSync::default(),
         })
     }
 
@@ -79,15 +82,23 @@ impl TempArea {
             self.id,
             self.next.fetch_add(1, Ordering::Relaxed)
         ));
+        let failures = self.failures();
         let file = self.fs.create_file_for(&self.dir, &name, access);
         let file =
             file.map_err(|error| FileError::new(Action::Create, &self.path.join(&name), error))?;
-        Ok(TempFile::new(
-            Arc::clone(self),
-            self.dir.clone(),
-            name,
-            Some(file),
-        ))
+        let mut temp = TempFile::new(Arc::clone(self), self.dir.clone(), name, Some(file));
+        temp.made_after = Some(failures);
+        Ok(temp)
+    }
+
+    /// Makes durable all that was done on the file system of the folder, and tells of failures as [`WholeSync::run`].
+    pub(crate) fn sync_file_system(&self) -> io::Result<Failures> {
+        self.whole.run(&*self.fs, &self.dir)
+    }
+
+    /// How many times [`sync_file_system`](Self::sync_file_system) failed.
+    pub(crate) fn failures(&self) -> Failures {
+        self.whole.failures()
     }
 
     /// Takes the place of an owner that is gone; none if it is not.
@@ -111,6 +122,7 @@ impl TempArea {
             // Nothing is created in its name any more.
             next: AtomicU64::new(u64::MAX),
             lock: Some(lock),
+            whole: WholeSync::default(),
         }))
     }
 
@@ -245,6 +257,8 @@ pub struct TempFile {
     /// None once it is finished and closed.
     file: Option<File>,
     len: u64,
+    /// How often syncing the file system had failed when it was made in the folder of its area; none if it was not made there.
+    made_after: Option<Failures>,
     /// Its facts, once it has its time of change.
     sealed: Option<Metadata>,
     /// Whether its contents are on their way to the disk, or there.
@@ -270,6 +284,7 @@ impl TempFile {
             name,
             file,
             len: 0,
+            made_after: None,
             sealed: None,
             started: false,
             synced: false,
@@ -348,6 +363,25 @@ impl TempFile {
             self.synced = true;
         }
         Ok(())
+    }
+
+    /// Whether its contents are known to be durable.
+    pub(crate) fn is_synced(&self) -> bool {
+        self.synced
+    }
+
+    /// The area that it was made in and lies in.
+    pub(crate) fn area(&self) -> Option<&Arc<TempArea>> {
+        self.made_after.is_some().then_some(&self.area)
+    }
+
+    /// Takes note that the file system of an area was synced after so many failures.
+    pub(crate) fn covered_by(&mut self, area: &Arc<TempArea>, failures: Failures) {
+        let covered = Arc::ptr_eq(&self.area, area) && self.made_after == Some(failures);
+        if covered && self.sealed.is_some() {
+            self.started = true;
+            self.synced = true;
+        }
     }
 
     /// Gives it a time of change that no other file of this process has but empty ones, and tells its facts.

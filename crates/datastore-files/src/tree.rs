@@ -10,6 +10,7 @@ use crate::durable::Durable;
 use crate::error::{Action, Context, FileError, Reason, Result};
 use crate::fs::{Access, Dir, Entries, Fs, Instant, Kind, Links, Metadata, Wait, is_link};
 use crate::hop::Blocking;
+use crate::ledger::Ledgers;
 use crate::patience::{is_open_limit, patiently};
 use crate::temp::{self, Remove, TempArea, TempFile};
 
@@ -52,6 +53,7 @@ pub(crate) struct Inner {
     opening_temp: Mutex<()>,
     instant: Instant,
     pub(crate) durable: Durable,
+    pub(crate) ledgers: Ledgers,
 }
 
 impl fmt::Debug for Tree {
@@ -82,6 +84,7 @@ impl Tree {
                 opening_temp: Mutex::default(),
                 instant,
                 durable: Durable::default(),
+                ledgers: Ledgers::default(),
             }),
             emptied: EmptiedFolders::default(),
             measures_removals: false,

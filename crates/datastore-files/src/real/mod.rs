@@ -7,6 +7,9 @@ mod unix;
 #[cfg(unix)]
 pub use unix::RealFs;
 
+#[cfg(target_os = "linux")]
+mod whole;
+
 #[cfg(not(unix))]
 mod portable;
 #[cfg(not(unix))]

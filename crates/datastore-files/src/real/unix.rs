@@ -151,6 +151,16 @@ impl Fs for RealFs {
         Ok(rustix::fs::fsync(dir_fd(dir)?)?)
     }
 
+    #[cfg(target_os = "linux")]
+    fn sync_file_system(&self, dir: &Dir) -> io::Result<()> {
+        super::whole::sync(dir_fd(dir)?)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn unwritten(&self) -> Option<u64> {
+        super::whole::unwritten()
+    }
+
     fn open_file(&self, at: &Dir, path: &Path, wait: Wait) -> io::Result<File> {
         check_path(path)?;
         let opened = self.reach.open(dir_fd(at)?, path, FILE_FLAGS, wait)?;

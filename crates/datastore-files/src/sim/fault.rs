@@ -107,6 +107,8 @@ op_kinds! {
     NextEntry => [Io],
     /// [`Fs::sync_dir`](crate::Fs::sync_dir)
     SyncDir => [Io],
+    /// [`Fs::sync_file_system`](crate::Fs::sync_file_system)
+    SyncFileSystem => [Io, NoSpace],
     /// [`Fs::open_file`](crate::Fs::open_file)
     OpenFile => [Io, TooManyFiles, AccessDenied],
     /// [`Fs::create_file`](crate::Fs::create_file)

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::fault::{Fault, FaultHook, FsOp, OpCounts, OpKind};
 use super::power_loss::PowerLossFs;
@@ -16,7 +16,7 @@ use crate::fs::{
 
 /// Wraps a file system and fails its operations as a [`FaultHook`] says. Clones share hook and counts.
 ///
-/// [`Fs::instant`] and [`Fs::start_sync`] cannot fail, so they are neither counted nor asked about.
+/// [`Fs::instant`], [`Fs::start_sync`] and [`Fs::unwritten`] cannot fail, so they are neither counted nor asked about.
 #[derive(Clone)]
 pub struct FaultyFs {
     inner: Arc<dyn Fs>,
@@ -28,6 +28,8 @@ struct Control {
     counts: [AtomicU64; OpKind::ALL.len()],
     /// The same file system as `inner`, if it can lose what a failed sync leaves behind.
     power: Option<PowerLossFs>,
+    /// What [`Fs::unwritten`] tells instead of the truth.
+    unwritten: Mutex<Option<u64>>,
 }
 
 struct FaultyDir {
@@ -60,6 +62,7 @@ impl FaultyFs {
                 hook,
                 counts,
                 power,
+                unwritten: Mutex::default(),
             }),
         }
     }
@@ -71,6 +74,12 @@ impl FaultyFs {
             .hook
             .write()
             .unwrap_or_else(PoisonError::into_inner) = Arc::new(hook);
+    }
+
+    /// Has [`Fs::unwritten`] tell so many bytes from now on, or the truth.
+    pub fn set_unwritten(&self, bytes: Option<u64>) {
+        let told = self.control.unwritten.lock();
+        *told.unwrap_or_else(PoisonError::into_inner) = bytes;
     }
 
     /// Operations asked for since the start or the last [`reset_counts`](Self::reset_counts), failed ones included.
@@ -213,6 +222,25 @@ impl Fs for FaultyFs {
             power.fail_sync_dir(&dir.inner)?;
         }
         synced
+    }
+
+    fn sync_file_system(&self, dir: &Dir) -> io::Result<()> {
+        let dir = FaultyDir::of(dir)?;
+        let mut reached = false;
+        let synced = self.act(&op(OpKind::SyncFileSystem, &dir.path), || {
+            reached = true;
+            self.inner.sync_file_system(&dir.inner)
+        });
+        if let (Err(_), false, Some(power)) = (&synced, reached, &self.control.power) {
+            power.fail_sync_file_system()?;
+        }
+        synced
+    }
+
+    fn unwritten(&self) -> Option<u64> {
+        let told = self.control.unwritten.lock();
+        let told = *told.unwrap_or_else(PoisonError::into_inner);
+        told.or_else(|| self.inner.unwritten())
     }
 
     fn open_file(&self, at: &Dir, path: &Path, wait: Wait) -> io::Result<File> {

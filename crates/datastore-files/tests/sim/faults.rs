@@ -68,6 +68,8 @@ fn each_kind_once(fs: &FaultyFs, root: &Dir, file: &File) -> Vec<(OpKind, io::Re
             OpKind::Lock,
             fs.lock(root, name("lock"), LockMode::Exclusive).map(drop),
         ),
+        // Last, as its failure makes the next sync of each file and folder fail.
+        (OpKind::SyncFileSystem, fs.sync_file_system(root)),
     ]
 }
 

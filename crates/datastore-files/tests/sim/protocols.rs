@@ -17,9 +17,10 @@ enum Step {
     SyncTarget,
     SyncSource,
     SyncParent,
+    SyncAll,
 }
 
-use Step::{Rename, SyncFile, SyncParent, SyncSource, SyncTarget, Write};
+use Step::{Rename, SyncAll, SyncFile, SyncParent, SyncSource, SyncTarget, Write};
 
 /// Puts values one after the other, each from the folder `tmp` to a name in a folder of its own below `data`.
 struct Store {
@@ -84,6 +85,7 @@ impl Store {
             SyncTarget => self.fs.sync_dir(to.0),
             SyncSource => self.fs.sync_dir(&self.tmp),
             SyncParent => self.fs.sync_dir(&self.data),
+            SyncAll => self.fs.sync_file_system(&self.tmp),
         }
     }
 }
@@ -136,6 +138,26 @@ fn exactly_the_careless_are_caught() {
             "parent first",
             &[Write, SyncFile, SyncParent, Rename, SyncTarget],
             false,
+        ),
+        (
+            "everything before and after the rename",
+            &[Write, SyncAll, Rename, SyncAll],
+            false,
+        ),
+        (
+            "everything before the rename only",
+            &[Write, SyncAll, Rename],
+            true,
+        ),
+        (
+            "everything after the rename only",
+            &[Write, Rename, SyncAll],
+            true,
+        ),
+        (
+            "everything before the write",
+            &[SyncAll, Write, Rename, SyncAll],
+            true,
         ),
         ("no sync", &[Write, Rename], true),
         (

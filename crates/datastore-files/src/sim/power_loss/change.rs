@@ -52,6 +52,8 @@ pub(super) enum Change {
 pub(super) enum Synced {
     Names,
     Contents(SyncWhat),
+    /// The whole disk: the file or folder that it was asked of does not matter.
+    Everything,
 }
 
 /// How a sync ended, of the changes whose number is below its `covers`: those that came after it began are not its matter.
@@ -126,10 +128,10 @@ impl fmt::Display for Change {
             Self::Sync {
                 of, ino, outcome, ..
             } => {
-                let what = if *of == Synced::Names {
-                    "names in"
-                } else {
-                    "contents of"
+                let what = match of {
+                    Synced::Names => "names in",
+                    Synced::Contents(_) => "contents of",
+                    Synced::Everything => "everything for",
                 };
                 let failed = if *outcome == Outcome::Lost {
                     "fail to "

@@ -96,6 +96,12 @@ pub(super) fn file_histories(
                     FileHistory::new(Arc::clone(contents), *time, block_size),
                 );
             }
+            Change::Sync {
+                of: Synced::Everything,
+                ..
+            } => files
+                .values_mut()
+                .for_each(|file| file.note(number, change)),
             Change::Write { ino, .. }
             | Change::SetModified { ino, .. }
             | Change::Sync { ino, .. } => {
@@ -153,7 +159,7 @@ impl FileHistory {
             }
             Change::SetModified { nanos, .. } => self.note_time(number, *nanos),
             Change::Sync {
-                of: Synced::Contents(what),
+                of: of @ (Synced::Contents(_) | Synced::Everything),
                 covers,
                 outcome,
                 ..
@@ -162,7 +168,7 @@ impl FileHistory {
                     versions.sync(*covers, *outcome);
                 }
                 self.size.sync(*covers, *outcome);
-                if *what == SyncWhat::All {
+                if *of != Synced::Contents(SyncWhat::Data) {
                     self.time.sync(*covers, *outcome);
                 }
             }

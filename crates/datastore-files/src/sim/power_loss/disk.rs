@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::change::Change;
 use super::image::Image;
 use super::locks::Locks;
+use super::losses::Losses;
 use super::tree::{Body, Ino, ROOT, Tree};
 use crate::fs::{Kind, Metadata, Replace, link_error};
 use crate::sim::Errno;
@@ -29,6 +30,7 @@ pub(super) struct Disk {
     pub(super) live: Tree,
     pub(super) history: Vec<Arc<Change>>,
     pub(super) locks: Locks,
+    pub(super) losses: Losses,
     next_ino: Ino,
     time: u64,
 }
@@ -48,6 +50,7 @@ impl Disk {
             base,
             history: Vec::new(),
             locks: Locks::default(),
+            losses: Losses::default(),
         }
     }
 

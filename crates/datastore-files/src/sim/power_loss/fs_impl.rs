@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Component, Path};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::change::{Outcome, Synced};
 use super::tree::{Body, Ino, ROOT};
@@ -25,6 +25,8 @@ pub(super) struct SimFile {
     process: Arc<Process>,
     ino: Ino,
     writable: bool,
+    /// Losses up to this length of the history do not concern the handle, or were told to it.
+    told: Mutex<usize>,
     _lock: Option<LockGuard>,
 }
 
@@ -61,7 +63,9 @@ impl PowerLossFs {
     }
 
     fn file(&self, ino: Ino, writable: bool, lock: Option<LockGuard>) -> File {
+        let told = Mutex::new(self.history_len());
         File::new(SimFile {
+            told,
             process: Arc::clone(&self.process),
             ino,
             writable,
@@ -149,7 +153,12 @@ impl Fs for PowerLossFs {
         Ok(Box::new(entries))
     }
 
+    fn sync_file_system(&self, dir: &Dir) -> io::Result<()> {
+        self.sync(self.dir_ino(dir)?, Synced::Everything, Outcome::Durable)
+    }
+
     fn sync_dir(&self, dir: &Dir) -> io::Result<()> {
+        self.live()?.check_names(self.dir_ino(dir)?)?;
         self.sync(self.dir_ino(dir)?, Synced::Names, Outcome::Durable)
     }
 
@@ -182,6 +191,11 @@ impl Fs for PowerLossFs {
     }
 
     fn sync_file(&self, file: &File, what: SyncWhat) -> io::Result<()> {
+        let told = &file.inner::<SimFile>()?.told;
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        self.live()?
+            .check_contents(self.file_ino(file)?, &mut told)?;
+        drop(told);
         self.sync(
             self.file_ino(file)?,
             Synced::Contents(what),
@@ -243,6 +257,7 @@ impl Fs for PowerLossFs {
             .locks
             .take(ino, self.process.number, mode)
             .ok_or(Errno::WouldBlock)?;
+        drop(disk);
         let guard = LockGuard {
             fs: self.clone(),
             ino,

@@ -7,6 +7,7 @@ mod disk;
 mod fs_impl;
 mod image;
 mod locks;
+mod losses;
 mod names;
 mod tree;
 
@@ -54,6 +55,8 @@ use crate::fs::{Dir, File};
 /// * **A failed sync** ([`with_faults`](Self::with_faults)) loses: what it should have made durable counts as written
 ///   from then on, as pages do in kernels, so that a later sync succeeds and proves nothing. Only changing it again and
 ///   syncing that helps. Until the power goes away, reads see the new data.
+/// * **A failed sync of the whole file system** loses all that was not synced, and then tells whose that was: of each file the
+///   next sync fails of every handle that was open, and of each folder the next sync.
 ///
 /// # What the death of a process leaves
 ///
@@ -259,6 +262,12 @@ impl PowerLossFs {
             Synced::Contents(crate::fs::SyncWhat::All),
             Outcome::Lost,
         )
+    }
+
+    /// What a sync of everything that fails leaves behind.
+    pub(super) fn fail_sync_file_system(&self) -> io::Result<()> {
+        self.live()?.note_losses();
+        self.sync(ROOT, Synced::Everything, Outcome::Lost)
     }
 
     /// What a sync that fails leaves behind.

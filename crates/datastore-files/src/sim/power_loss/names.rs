@@ -47,11 +47,15 @@ impl NameChanges {
         for (number, change) in history.iter().enumerate() {
             match &**change {
                 Change::Sync {
-                    of: Synced::Names,
+                    of,
                     ino,
                     covers,
                     outcome,
-                } => names.sync(*ino, *covers, *outcome),
+                } => match of {
+                    Synced::Names => names.sync(Some(*ino), *covers, *outcome),
+                    Synced::Everything => names.sync(None, *covers, *outcome),
+                    Synced::Contents(_) => {}
+                },
                 Change::Rename {
                     replace: Replace::No,
                     ..
@@ -62,7 +66,7 @@ impl NameChanges {
                 Change::Create { .. } | Change::Remove { .. } | Change::Rename { .. } => {
                     names.push(change, number, Part::Whole);
                 }
-                Change::Write { .. } | Change::SetModified { .. } | Change::Sync { .. } => {}
+                Change::Write { .. } | Change::SetModified { .. } => {}
             }
         }
         names.order(model);
@@ -82,9 +86,10 @@ impl NameChanges {
         });
     }
 
-    fn sync(&mut self, dir: Ino, covers: usize, outcome: Outcome) {
+    /// A sync of one folder, or of all.
+    fn sync(&mut self, dir: Option<Ino>, covers: usize, outcome: Outcome) {
         let concerned = |step: &&mut Step| {
-            step.number < covers && !step.durable && step.settled_by() == Some(dir)
+            step.number < covers && !step.durable && (dir.is_none() || step.settled_by() == dir)
         };
         for step in self.steps.iter_mut().filter(concerned) {
             match outcome {
