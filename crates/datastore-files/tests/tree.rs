@@ -16,7 +16,16 @@ use datastore_files::{
 };
 
 fn tree(root: &Path) -> Tree {
-    Tree::open(Arc::new(RealFs::new()), root, Path::new(".tmp")).unwrap()
+    tree_on(RealFs::new(), root)
+}
+
+fn tree_on(fs: RealFs, root: &Path) -> Tree {
+    Tree::open(Arc::new(fs), root, Path::new(".tmp")).unwrap()
+}
+
+/// The file system as this kernel reaches it, and as kernels do that take no whole paths.
+fn systems() -> [RealFs; 2] {
+    [RealFs::new(), RealFs::name_by_name()]
 }
 
 fn write(path: &str, contents: &str) -> Change {
@@ -154,177 +163,185 @@ fn replaces_only_when_told() {
 /// Every way to a file through a link ends in an error that names the path, whatever is done.
 #[test]
 fn links_are_never_followed() {
-    let outside = tempfile::tempdir().unwrap();
-    std::fs::write(outside.path().join("secret"), "untouched").unwrap();
-    let root = tempfile::tempdir().unwrap();
-    symlink(outside.path(), root.path().join("folder")).unwrap();
-    symlink(outside.path().join("secret"), root.path().join("file")).unwrap();
-    std::fs::create_dir(root.path().join("real")).unwrap();
-    symlink("../folder", root.path().join("real/inner")).unwrap();
-    let tree = tree(root.path());
-    type Act = fn(&Tree, &str) -> Result<()>;
-    let acts: [(&str, Act); 5] = [
-        ("read", |tree, path| read(tree, path).map(drop)),
-        ("write", |tree, path| {
-            apply(tree, write(path, "escaped")).map(drop)
-        }),
-        ("write durably", |tree, path| {
-            tree.apply(vec![write(path, "escaped")], Safety::Power)
-                .pop()
-                .unwrap()
-                .map(drop)
-        }),
-        ("remove", |tree, path| apply(tree, remove(path)).map(drop)),
-        ("inspect", |tree, path| {
-            tree.metadata(Path::new(path), Wait::Yes).map(drop)
-        }),
-    ];
-    for (name, act) in acts {
-        for path in [
-            "folder/secret",
-            "folder/new",
-            "real/inner/secret",
-            "real/inner/new/deeper",
-        ] {
-            let error = act(&tree, path).unwrap_err();
-            assert_eq!(
-                error.reason(),
-                Reason::LinkInTheWay,
-                "{name} {path}: {error}"
-            );
-            assert!(
-                error.path().starts_with(root.path()) && error.remedy().is_some(),
-                "{name} {path}: {error}"
-            );
+    for fs in systems() {
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("secret"), "untouched").unwrap();
+        let root = tempfile::tempdir().unwrap();
+        symlink(outside.path(), root.path().join("folder")).unwrap();
+        symlink(outside.path().join("secret"), root.path().join("file")).unwrap();
+        std::fs::create_dir(root.path().join("real")).unwrap();
+        symlink("../folder", root.path().join("real/inner")).unwrap();
+        let tree = tree_on(fs, root.path());
+        type Act = fn(&Tree, &str) -> Result<()>;
+        let acts: [(&str, Act); 5] = [
+            ("read", |tree, path| read(tree, path).map(drop)),
+            ("write", |tree, path| {
+                apply(tree, write(path, "escaped")).map(drop)
+            }),
+            ("write durably", |tree, path| {
+                tree.apply(vec![write(path, "escaped")], Safety::Power)
+                    .pop()
+                    .unwrap()
+                    .map(drop)
+            }),
+            ("remove", |tree, path| apply(tree, remove(path)).map(drop)),
+            ("inspect", |tree, path| {
+                tree.metadata(Path::new(path), Wait::Yes).map(drop)
+            }),
+        ];
+        for (name, act) in acts {
+            for path in [
+                "folder/secret",
+                "folder/new",
+                "real/inner/secret",
+                "real/inner/new/deeper",
+            ] {
+                let error = act(&tree, path).unwrap_err();
+                assert_eq!(
+                    error.reason(),
+                    Reason::LinkInTheWay,
+                    "{name} {path}: {error}"
+                );
+                assert!(
+                    error.path().starts_with(root.path()) && error.remedy().is_some(),
+                    "{name} {path}: {error}"
+                );
+            }
         }
+        let error = read(&tree, "file").unwrap_err();
+        assert_eq!(error.reason(), Reason::LinkInTheWay);
+        // A link in last place is replaced and removed itself.
+        apply(&tree, write("file", "mine")).unwrap();
+        assert_eq!(read(&tree, "file").unwrap().unwrap(), "mine");
+        let error = tree.entries(Path::new("folder")).map(drop).unwrap_err();
+        assert_eq!(error.reason(), Reason::LinkInTheWay);
+        assert_eq!(names(outside.path()), ["secret"]);
+        assert_eq!(
+            std::fs::read(outside.path().join("secret")).unwrap(),
+            b"untouched"
+        );
     }
-    let error = read(&tree, "file").unwrap_err();
-    assert_eq!(error.reason(), Reason::LinkInTheWay);
-    // A link in last place is replaced and removed itself.
-    apply(&tree, write("file", "mine")).unwrap();
-    assert_eq!(read(&tree, "file").unwrap().unwrap(), "mine");
-    let error = tree.entries(Path::new("folder")).map(drop).unwrap_err();
-    assert_eq!(error.reason(), Reason::LinkInTheWay);
-    assert_eq!(names(outside.path()), ["secret"]);
-    assert_eq!(
-        std::fs::read(outside.path().join("secret")).unwrap(),
-        b"untouched"
-    );
 }
 
 /// A folder that is swapped for a link after it was used is not a way out either.
 #[test]
 fn links_swapped_in_later_are_never_followed() {
-    let outside = tempfile::tempdir().unwrap();
-    let root = tempfile::tempdir().unwrap();
-    let tree = tree(root.path());
-    apply(&tree, write("a/k", "before")).unwrap();
-    std::fs::rename(root.path().join("a"), root.path().join("b")).unwrap();
-    symlink(outside.path(), root.path().join("a")).unwrap();
-    for change in [
-        write("a/k", "after"),
-        write("a/new", "after"),
-        remove("a/k"),
-    ] {
-        assert_eq!(
-            apply(&tree, change).unwrap_err().reason(),
-            Reason::LinkInTheWay
-        );
+    for fs in systems() {
+        let outside = tempfile::tempdir().unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let tree = tree_on(fs, root.path());
+        apply(&tree, write("a/k", "before")).unwrap();
+        std::fs::rename(root.path().join("a"), root.path().join("b")).unwrap();
+        symlink(outside.path(), root.path().join("a")).unwrap();
+        for change in [
+            write("a/k", "after"),
+            write("a/new", "after"),
+            remove("a/k"),
+        ] {
+            assert_eq!(
+                apply(&tree, change).unwrap_err().reason(),
+                Reason::LinkInTheWay
+            );
+        }
+        assert_eq!(names(outside.path()), [""; 0]);
+        assert_eq!(read(&tree, "b/k").unwrap().unwrap(), "before");
     }
-    assert_eq!(names(outside.path()), [""; 0]);
-    assert_eq!(read(&tree, "b/k").unwrap().unwrap(), "before");
 }
 
 #[test]
 fn odd_paths_are_refused() {
-    let outside = tempfile::tempdir().unwrap();
-    let root = outside.path().join("root");
-    std::fs::create_dir(&root).unwrap();
-    let fs = RealFs::new();
-    let dir = fs.open_root(&root).unwrap();
-    for path in [
-        "",
-        "/",
-        "/etc/passwd",
-        "..",
-        "../x",
-        "a/../../x",
-        ".",
-        "./a",
-        "a//b",
-        "a/",
-    ] {
-        let refused = |kind: ErrorKind| assert_eq!(kind, ErrorKind::InvalidInput, "{path:?}");
-        refused(
-            fs.open_file(&dir, Path::new(path), Wait::Yes)
-                .unwrap_err()
-                .kind(),
-        );
-        refused(
-            fs.open_dir(&dir, Path::new(path), Links::Follow)
-                .unwrap_err()
-                .kind(),
-        );
-        refused(
-            fs.metadata(&dir, Path::new(path), Wait::Yes)
-                .unwrap_err()
-                .kind(),
-        );
-        let name = OsStr::new(path);
-        refused(fs.create_file(&dir, name).unwrap_err().kind());
-        refused(fs.create_dir(&dir, name).unwrap_err().kind());
-        refused(
-            fs.rename((&dir, name), (&dir, OsStr::new("ok")), Replace::Yes)
-                .unwrap_err()
-                .kind(),
-        );
-        refused(
-            fs.rename((&dir, OsStr::new("ok")), (&dir, name), Replace::No)
-                .unwrap_err()
-                .kind(),
-        );
-        refused(fs.remove_file(&dir, name).unwrap_err().kind());
-        refused(fs.lock(&dir, name, LockMode::Shared).unwrap_err().kind());
+    for fs in systems() {
+        let outside = tempfile::tempdir().unwrap();
+        let root = outside.path().join("root");
+        std::fs::create_dir(&root).unwrap();
+        let dir = fs.open_root(&root).unwrap();
+        for path in [
+            "",
+            "/",
+            "/etc/passwd",
+            "..",
+            "../x",
+            "a/../../x",
+            ".",
+            "./a",
+            "a//b",
+            "a/",
+        ] {
+            let refused = |kind: ErrorKind| assert_eq!(kind, ErrorKind::InvalidInput, "{path:?}");
+            refused(
+                fs.open_file(&dir, Path::new(path), Wait::Yes)
+                    .unwrap_err()
+                    .kind(),
+            );
+            refused(
+                fs.open_dir(&dir, Path::new(path), Links::Follow)
+                    .unwrap_err()
+                    .kind(),
+            );
+            refused(
+                fs.metadata(&dir, Path::new(path), Wait::Yes)
+                    .unwrap_err()
+                    .kind(),
+            );
+            let name = OsStr::new(path);
+            refused(fs.create_file(&dir, name).unwrap_err().kind());
+            refused(fs.create_dir(&dir, name).unwrap_err().kind());
+            refused(
+                fs.rename((&dir, name), (&dir, OsStr::new("ok")), Replace::Yes)
+                    .unwrap_err()
+                    .kind(),
+            );
+            refused(
+                fs.rename((&dir, OsStr::new("ok")), (&dir, name), Replace::No)
+                    .unwrap_err()
+                    .kind(),
+            );
+            refused(fs.remove_file(&dir, name).unwrap_err().kind());
+            refused(fs.lock(&dir, name, LockMode::Shared).unwrap_err().kind());
+        }
+        assert_eq!(names(outside.path()), ["root"]);
     }
-    assert_eq!(names(outside.path()), ["root"]);
 }
 
 #[test]
 fn a_link_to_a_folder_is_followed_only_on_demand() {
-    let elsewhere = tempfile::tempdir().unwrap();
-    let root = tempfile::tempdir().unwrap();
-    symlink(elsewhere.path(), root.path().join("shard")).unwrap();
-    let fs = RealFs::new();
-    let dir = fs.open_root(root.path()).unwrap();
-    let error = fs
-        .open_dir(&dir, Path::new("shard"), Links::Refuse)
-        .unwrap_err();
-    assert!(is_link(&error), "{error}");
-    let shard = fs
-        .open_dir(&dir, Path::new("shard"), Links::Follow)
-        .unwrap();
-    fs.create_file(&shard, OsStr::new("x")).unwrap();
-    assert_eq!(names(elsewhere.path()), ["x"]);
+    for fs in systems() {
+        let elsewhere = tempfile::tempdir().unwrap();
+        let root = tempfile::tempdir().unwrap();
+        symlink(elsewhere.path(), root.path().join("shard")).unwrap();
+        let dir = fs.open_root(root.path()).unwrap();
+        let error = fs
+            .open_dir(&dir, Path::new("shard"), Links::Refuse)
+            .unwrap_err();
+        assert!(is_link(&error), "{error}");
+        let shard = fs
+            .open_dir(&dir, Path::new("shard"), Links::Follow)
+            .unwrap();
+        fs.create_file(&shard, OsStr::new("x")).unwrap();
+        assert_eq!(names(elsewhere.path()), ["x"]);
+    }
 }
 
-/// Names and paths of any length that the file system takes.
+/// Names and paths of any length that the file system takes; only whole paths are looked up without waiting.
 #[test]
 fn long_paths() {
-    let root = tempfile::tempdir().unwrap();
-    let tree = tree(root.path());
-    let path: String = vec!["d".repeat(200); 40].join("/");
-    apply(&tree, write(&path, "deep")).unwrap();
-    assert_eq!(read(&tree, &path).unwrap().unwrap(), "deep");
-    assert!(tree.metadata(Path::new(&path), Wait::No).unwrap().is_some());
-    let mut walk = tree.walk(Path::new(""), |path| !path.starts_with(".tmp"));
-    let files = std::iter::from_fn(|| walk.next(&tree))
-        .filter(|step| matches!(step, Ok(Step::File(_))))
-        .count();
-    assert_eq!(files, 1);
-    apply(&tree, remove(&path)).unwrap();
-    assert_eq!(names(root.path()), [".tmp"]);
-    let error = apply(&tree, write(&"n".repeat(300), "x")).unwrap_err();
-    assert_eq!(error.reason(), Reason::NameTooLong, "{error}");
+    for (fs, wait) in systems().into_iter().zip([Wait::No, Wait::Yes]) {
+        let root = tempfile::tempdir().unwrap();
+        let tree = tree_on(fs, root.path());
+        let path: String = vec!["d".repeat(200); 40].join("/");
+        apply(&tree, write(&path, "deep")).unwrap();
+        assert_eq!(read(&tree, &path).unwrap().unwrap(), "deep");
+        assert!(tree.metadata(Path::new(&path), wait).unwrap().is_some());
+        let mut walk = tree.walk(Path::new(""), |path| !path.starts_with(".tmp"));
+        let files = std::iter::from_fn(|| walk.next(&tree))
+            .filter(|step| matches!(step, Ok(Step::File(_))))
+            .count();
+        assert_eq!(files, 1);
+        apply(&tree, remove(&path)).unwrap();
+        assert_eq!(names(root.path()), [".tmp"]);
+        let error = apply(&tree, write(&"n".repeat(300), "x")).unwrap_err();
+        assert_eq!(error.reason(), Reason::NameTooLong, "{error}");
+    }
 }
 
 /// Temporary files of the living stay, those of the dead go.

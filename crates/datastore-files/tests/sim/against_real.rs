@@ -267,7 +267,13 @@ fn real_nodes(root: &Path) -> io::Result<BTreeMap<PathBuf, Node>> {
     Ok(found)
 }
 
+/// By both ways in which paths are reached.
 fn check(ops: &[Op]) -> Result<(), TestCaseError> {
+    check_on(RealFs::new(), ops)?;
+    check_on(RealFs::name_by_name(), ops)
+}
+
+fn check_on(system: RealFs, ops: &[Op]) -> Result<(), TestCaseError> {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("outer/root");
     let power = PowerLossFs::new();
@@ -275,7 +281,6 @@ fn check(ops: &[Op]) -> Result<(), TestCaseError> {
         |path: &Path, target: &Path| std::os::unix::fs::symlink(target, root.join(path));
     let plant_simulated =
         |path: &Path, target: &Path| power.plant_link(Path::new("/outer/root").join(path), target);
-    let system = RealFs::new();
     let mut real = Side::open(&system, &root, &plant_real);
     let mut simulated = Side::open(&power, Path::new("/outer/root"), &plant_simulated);
     for (index, op) in ops.iter().enumerate() {

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use datastore_files::Fs;
+#[cfg(unix)]
+use datastore_files::RealFs;
 use datastore_fs::{Blocking, FsDatastore, FsOptions};
 use interface_datastore::BoxFuture;
 use interface_datastore_tests::{Subject, conformance, on_a_failing_disk};
@@ -45,6 +47,12 @@ conformance!(without_runtime, || subject(FsOptions::new()));
 conformance!(
     portable_names,
     || subject(FsOptions::new().with_names(datastore_fs::Names::Portable)),
+    block_on = on_tokio
+);
+#[cfg(unix)]
+conformance!(
+    name_by_name,
+    || subject(FsOptions::new().with_fs(Arc::new(RealFs::name_by_name()))),
     block_on = on_tokio
 );
 conformance!(

@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+#[cfg(unix)]
+use std::sync::Arc;
 
+#[cfg(unix)]
+use datastore_files::RealFs;
 use datastore_fs::{FsDatastore, FsOptions, Names};
 use futures::TryStreamExt;
 use interface_datastore::{Datastore, DatastoreExt, ErrorKind, Key, Query};
@@ -239,6 +243,8 @@ async fn check_prefixes(store: &FsDatastore, model: &BTreeMap<Key, Vec<u8>>) {
 async fn every_key_in_every_mode() {
     check_all_keys(FsOptions::new()).await;
     check_all_keys(FsOptions::new().with_names(Names::Portable)).await;
+    #[cfg(unix)]
+    check_all_keys(FsOptions::new().with_fs(Arc::new(RealFs::name_by_name()))).await;
     for extension in ["", "data", ".tar.gz", ".", "b"] {
         check_all_keys(FsOptions::new().with_extension(extension)).await;
     }

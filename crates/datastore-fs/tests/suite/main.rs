@@ -6,5 +6,6 @@ mod conformance;
 mod durability;
 mod keys;
 mod kill;
+mod processes;
 mod store;
 mod vectors;

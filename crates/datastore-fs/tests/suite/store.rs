@@ -1,9 +1,12 @@
 //! The store's own behaviour: opening, reading without writing, several handles, bad input, links, streams, upkeep.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+#[cfg(unix)]
+use datastore_files::RealFs;
 use datastore_fs::{Blocking, FsDatastore, FsOptions, Names};
 use futures::{StreamExt, TryStreamExt, stream};
 use interface_datastore::{
@@ -217,9 +220,15 @@ async fn links_are_errors_that_name_the_path() {
     let outside = tempfile::tempdir().unwrap();
     std::fs::write(outside.path().join("k.data"), "secret").unwrap();
     let folder = tempfile::tempdir().unwrap();
-    for blocking in [Blocking::Never, Blocking::Inline] {
-        let root = folder.path().join(format!("{blocking:?}"));
-        let store = open_with(&root, FsOptions::new().with_blocking(blocking)).await;
+    let by_name = || FsOptions::new().with_fs(Arc::new(RealFs::name_by_name()));
+    for (name, options) in [
+        ("never", FsOptions::new().with_blocking(Blocking::Never)),
+        ("inline", FsOptions::new().with_blocking(Blocking::Inline)),
+        ("never-by-name", by_name().with_blocking(Blocking::Never)),
+        ("inline-by-name", by_name().with_blocking(Blocking::Inline)),
+    ] {
+        let root = folder.path().join(name);
+        let store = open_with(&root, options).await;
         store.put(&key("/moved/k"), "inside").await.unwrap();
         symlink(outside.path(), root.join("dir")).unwrap();
         symlink(outside.path().join("k.data"), root.join("file.data")).unwrap();
@@ -282,7 +291,7 @@ async fn links_are_errors_that_name_the_path() {
     );
     // The root itself may be reached through a link: that is the owner's word.
     let link = folder.path().join("link");
-    symlink(folder.path().join("Never"), &link).unwrap();
+    symlink(folder.path().join("never"), &link).unwrap();
     open(&link).await.put(&key("/through"), "v").await.unwrap();
 }
 
