@@ -1,0 +1,207 @@
+//! Opening: what is a database, who else has it open.
+
+use std::fs;
+#[cfg(unix)]
+use std::{fs::File, path::Path};
+
+use datastore_leveldb::{LevelOptions, Lock};
+use interface_datastore::{DatastoreExt, Error, ErrorKind, Key, Query};
+use pollster::block_on;
+
+use crate::common::{copy, expected, listed, open};
+
+#[test]
+fn what_is_no_database_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let path = |name: &str| place.path().join(name);
+    fs::create_dir(path("empty")).unwrap();
+    for (folder, file) in [
+        ("other", "notes.txt"),
+        ("rocks", "OPTIONS-000005"),
+        ("badger", "KEYREGISTRY"),
+    ] {
+        fs::create_dir(path(folder)).unwrap();
+        fs::write(path(folder).join(file), "x").unwrap();
+    }
+    fs::write(path("rocks").join("CURRENT"), "MANIFEST-000001\n").unwrap();
+    fs::write(path("file"), "x").unwrap();
+    for (name, kind) in [
+        ("missing", ErrorKind::NotFound),
+        ("empty", ErrorKind::NotFound),
+        ("other", ErrorKind::Foreign),
+        ("rocks", ErrorKind::Foreign),
+        ("badger", ErrorKind::Foreign),
+        ("file", ErrorKind::Foreign),
+    ] {
+        for salvage in [false, true] {
+            let options = LevelOptions::new().with_salvage(salvage);
+            let error = open(&path(name), options).expect_err(name);
+            assert_eq!(error.kind(), kind, "{name}: {error}");
+            assert!(error.path().is_some(), "{name}: {error}");
+        }
+    }
+    assert!(!path("missing").exists());
+}
+
+#[test]
+fn other_orders_of_keys_are_refused() {
+    let folder = copy("empty");
+    let manifest = folder.path().join("MANIFEST-000002");
+    let mut bytes = fs::read(&manifest).unwrap();
+    // The first record begins with the name of the order; its checksum is made anew.
+    let at = bytes
+        .windows(8)
+        .position(|part| part == b"Bytewise")
+        .unwrap();
+    bytes[at..at + 8].copy_from_slice(b"Reversed");
+    let len = usize::from(u16::from_le_bytes([bytes[4], bytes[5]]));
+    let sum = crc32c::crc32c(&bytes[6..7 + len]).rotate_right(15);
+    bytes[..4].copy_from_slice(&sum.wrapping_add(0xa282_ead8).to_le_bytes());
+    fs::write(&manifest, bytes).unwrap();
+    for salvage in [false, true] {
+        let options = LevelOptions::new().with_salvage(salvage);
+        let error = open(folder.path(), options).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(
+            error.to_string().contains("leveldb.ReversedComparator"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn limits_of_memory() {
+    for (name, options, kind) in [
+        (
+            "long_records",
+            LevelOptions::new().with_max_log_len(1000),
+            Some(ErrorKind::Unsupported),
+        ),
+        (
+            "long_records",
+            LevelOptions::new().with_max_log_len(40_000),
+            None,
+        ),
+        (
+            "large_values",
+            LevelOptions::new().with_max_block_len(100_000),
+            Some(ErrorKind::Unsupported),
+        ),
+        (
+            "large_values",
+            LevelOptions::new().with_max_block_len(200_100),
+            None,
+        ),
+    ] {
+        let folder = copy(name);
+        let read = open(folder.path(), options).and_then(|store| listed(&store, Query::all()));
+        let error = read.as_ref().err();
+        assert_eq!(error.map(Error::kind), kind, "{name}: {error:?}");
+        if let Some(error) = error {
+            assert!(
+                error
+                    .remedy()
+                    .is_some_and(|remedy| remedy.contains("with_max")),
+                "{error}"
+            );
+        }
+    }
+}
+
+/// Takes the lock as goleveldb does.
+#[cfg(unix)]
+fn lock_as_go_does(folder: &Path) -> rustix::io::Result<File> {
+    let file = File::options()
+        .write(true)
+        .open(folder.join("LOCK"))
+        .unwrap();
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
+    Ok(file)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_database_that_go_holds_is_refused() {
+    let folder = copy("log");
+    let held = lock_as_go_does(folder.path()).unwrap();
+    for lock in [Lock::Respect, Lock::Hold] {
+        let error = open(folder.path(), LevelOptions::new().with_lock(lock)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
+        assert!(error.remedy().is_some());
+        if cfg!(target_os = "linux") {
+            let id = std::process::id();
+            assert!(
+                error.to_string().contains(&format!("process {id} (")),
+                "{error}"
+            );
+        }
+    }
+    let beside = open(folder.path(), LevelOptions::new().with_lock(Lock::Ignore)).unwrap();
+    assert!(
+        listed(&beside, Query::all())
+            .unwrap()
+            .into_iter()
+            .eq(expected("log"))
+    );
+    drop(held);
+    open(folder.path(), LevelOptions::new()).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_lock_of_ours_keeps_writers_away_until_closed() {
+    let folder = copy("log");
+    let options = || LevelOptions::new().with_lock(Lock::Hold);
+    let store = open(folder.path(), options()).unwrap();
+    // Readers do not keep each other away.
+    let other = open(folder.path(), options()).unwrap();
+    open(folder.path(), LevelOptions::new()).unwrap();
+    assert!(lock_as_go_does(folder.path()).is_err());
+    block_on(other.close()).unwrap();
+    assert!(lock_as_go_does(folder.path()).is_err());
+    block_on(store.close()).unwrap();
+    lock_as_go_does(folder.path()).unwrap();
+}
+
+#[test]
+fn without_a_lock_file() {
+    let folder = copy("log");
+    fs::remove_file(folder.path().join("LOCK")).unwrap();
+    open(folder.path(), LevelOptions::new()).unwrap();
+    if cfg!(target_os = "linux") {
+        let error = open(folder.path(), LevelOptions::new().with_lock(Lock::Hold)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+    }
+    assert!(!folder.path().join("LOCK").exists());
+}
+
+#[test]
+fn files_that_a_writer_takes_away() {
+    let folder = copy("tables_snappy");
+    let store = open(folder.path(), LevelOptions::new()).unwrap();
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|is| is == "ldb") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    for error in [
+        listed(&store, Query::all()).unwrap_err(),
+        block_on(store.get(&Key::new("/blocks/0001"))).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Failed, "{error}");
+        assert!(error.to_string().contains("is gone"), "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_table_that_is_no_plain_file() {
+    let folder = copy("compacted");
+    let table = folder.path().join("000005.ldb");
+    fs::remove_file(&table).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &table).unwrap();
+    let store = open(folder.path(), LevelOptions::new()).unwrap();
+    let error = listed(&store, Query::all()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Foreign, "{error}");
+}
