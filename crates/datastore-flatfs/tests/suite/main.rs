@@ -1,0 +1,16 @@
+//! The store tested by the harness, by the vectors of go-ds-flatfs, and where it goes beyond both.
+
+mod batches;
+mod calls;
+mod common;
+mod compositions;
+mod conformance;
+mod converting;
+mod doubt;
+mod durability;
+mod errors;
+mod foreign;
+mod kill;
+mod links;
+mod turns;
+mod vectors;

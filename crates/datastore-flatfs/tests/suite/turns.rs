@@ -1,0 +1,387 @@
+//! Taking turns with go-ds-flatfs on one directory: what it does there must not surprise ours, nor ours it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use datastore_files::RealFs;
+use datastore_files::sim::{Fault, FaultyFs, FsOp, OpKind};
+use datastore_flatfs::{Accuracy, Blocking, FlatfsDatastore, FlatfsOptions};
+use futures::TryStreamExt;
+use interface_datastore::{
+    Batch, Datastore, DatastoreExt, Durability, Key, Maintenance, MaintenanceEvent, Query,
+    Severity, WriteOptions,
+};
+
+use crate::common::go::{Go, count};
+use crate::common::{block, counted, finish, open_with};
+
+type Contents = BTreeMap<String, Vec<u8>>;
+
+fn own(name: &str) -> bool {
+    name.starts_with(".flatfs-")
+}
+
+/// The bytes that the original would count: ours alone do not belong to it.
+fn bytes_of(dir: &Path) -> u64 {
+    let ours: i64 = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| own(entry.file_name().to_str().unwrap()))
+        .map(|entry| entry.metadata().unwrap().len() as i64)
+        .sum();
+    (count(dir) - ours) as u64 - cache_len(dir)
+}
+
+async fn contents(store: &FlatfsDatastore) -> Contents {
+    let entries: Vec<_> = store.query(Query::all()).try_collect().await.unwrap();
+    entries
+        .into_iter()
+        .map(|entry| {
+            (
+                entry.key.to_string()[1..].to_owned(),
+                entry.into_value().to_vec(),
+            )
+        })
+        .collect()
+}
+
+fn contents_of(go: &Go) -> Contents {
+    let pair = |key: String| {
+        let value = go.get(&key).unwrap();
+        (key, value)
+    };
+    go.keys().into_iter().map(pair).collect()
+}
+
+async fn check(store: &FlatfsDatastore, held: &Contents, when: &str) {
+    assert_eq!(contents(store).await, *held, "{when}");
+    for (key, value) in held {
+        assert_eq!(
+            store.get(&Key::new(key)).await.unwrap(),
+            *value,
+            "{when}: {key}"
+        );
+    }
+    let events: Vec<_> = store
+        .maintain(Maintenance::Check)
+        .try_collect()
+        .await
+        .unwrap();
+    for event in events {
+        let grave = matches!(&event, MaintenanceEvent::Finding(finding) if finding.severity == Severity::Error);
+        assert!(!grave, "{when}: {event:?}");
+    }
+}
+
+fn cache_len(dir: &Path) -> u64 {
+    fs::metadata(dir.join("diskUsage.cache")).map_or(0, |metadata| metadata.len())
+}
+
+/// The count has ended, is exact and right. As with the original, the file of so many bytes that holds the number belongs to it
+/// if it was there when all was counted.
+async fn check_usage(store: &FlatfsDatastore, dir: &Path, cache: u64, when: &str) {
+    counted(store).await;
+    let (bytes, accuracy) = store.usage();
+    assert_eq!(accuracy, Accuracy::Exact, "{when}");
+    let counted = bytes_of(dir);
+    let fits = bytes == counted || bytes == counted + cache;
+    assert!(
+        fits,
+        "{when}: {bytes}, not {counted} and perhaps {cache} more"
+    );
+}
+
+/// Each writes, overwrites and deletes what the other wrote; the number of bytes goes from one to the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn turn_by_turn() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("blocks");
+    let mut held = Contents::new();
+    for round in 0..6_u8 {
+        let value = |at: usize| vec![round; at * 100];
+        let store = open_with(&dir, FlatfsOptions::new()).await;
+        check(&store, &held, "after Go").await;
+        for at in 0..4 {
+            let (key, value) = (format!("KEY{at}{round}"), value(at));
+            store.put(&Key::new(&key), value.clone()).await.unwrap();
+            held.insert(key, value);
+        }
+        if round > 0 {
+            let mut batch = Batch::new();
+            batch
+                .put(Key::new("/GOA"), "ours now")
+                .delete(Key::new("/GOB"));
+            store.write(batch).await.unwrap();
+            held.insert("GOA".to_owned(), b"ours now".to_vec());
+            held.remove("GOB");
+        }
+        finish(store).await;
+
+        let mut go = Go::open(&dir);
+        assert_eq!(contents_of(&go), held, "what Go sees, round {round}");
+        go.put("GOA", b"theirs");
+        go.batch(&[("GOB", &[round; 300]), ("KEY10", b"theirs, too")]);
+        go.delete(&format!("KEY0{round}"));
+        held.insert("GOA".to_owned(), b"theirs".to_vec());
+        held.insert("GOB".to_owned(), vec![round; 300]);
+        held.insert("KEY10".to_owned(), b"theirs, too".to_vec());
+        held.remove(&format!("KEY0{round}"));
+        go.close();
+    }
+    let cache = cache_len(&dir);
+    let store = open_with(&dir, FlatfsOptions::new()).await;
+    check(&store, &held, "at the end").await;
+    check_usage(&store, &dir, cache, "the number went from one to the other").await;
+    finish(store).await;
+}
+
+/// What a directory looked like at some moment: what a process that is killed then leaves.
+fn image(dir: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    copy_into(dir, copy.path());
+    copy
+}
+
+fn copy_into(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        // What goes while we look was not there.
+        let Ok(entry) = entry else { continue };
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            fs::create_dir(&target).unwrap();
+            copy_into(&path, &target);
+        } else if let Ok(bytes) = fs::read(&path) {
+            fs::write(target, bytes).unwrap();
+        }
+    }
+}
+
+/// Tells a child process of a test where its store is.
+const CHILD: &str = "FLATFS_TESTS_CHILD";
+/// What it ends with: no store is closed, no memory freed, as if it had been killed.
+const KILLED: i32 = 77;
+
+/// Starts a test of this file once more, in a process that ends without cleaning up.
+fn killed(test: &str, dir: &Path) {
+    let program = std::env::current_exe().unwrap();
+    let status = std::process::Command::new(program)
+        .args([test, "--exact", "--test-threads=1"])
+        .env(CHILD, dir)
+        .stdout(std::process::Stdio::null())
+        .status();
+    assert_eq!(status.unwrap().code(), Some(KILLED));
+}
+
+/// Ours was killed, Go ran, and ours comes back: it notices, and counts anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn go_after_a_kill() {
+    if let Some(dir) = std::env::var_os(CHILD) {
+        let store = open_with(Path::new(&dir), FlatfsOptions::new()).await;
+        store.put(&block(b"a block"), "a block").await.unwrap();
+        store.put(&Key::new("/OURS"), vec![1; 5000]).await.unwrap();
+        std::process::exit(KILLED);
+    }
+    for go_runs in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("blocks");
+        killed("turns::go_after_a_kill", &dir);
+        let mut held = Contents::from([
+            (
+                block(b"a block").to_string()[1..].to_owned(),
+                b"a block".to_vec(),
+            ),
+            ("OURS".to_owned(), vec![1; 5000]),
+        ]);
+        if go_runs {
+            let mut go = Go::open(&dir);
+            go.put("THEIRS", &[2; 7000]);
+            go.put(&block(b"theirs").to_string()[1..], b"theirs");
+            held = contents_of(&go);
+            assert_eq!(held.len(), 4);
+            go.close();
+        }
+        let when = format!("after a kill, and Go: {go_runs}");
+        let cache = cache_len(&dir);
+        let store = open_with(&dir, FlatfsOptions::new()).await;
+        check(&store, &held, &when).await;
+        check_usage(&store, &dir, cache, &when).await;
+        finish(store).await;
+    }
+}
+
+/// Go knows of no lock: it opens the directory while ours is open, and empties the folder for temporary files.
+#[tokio::test(flavor = "multi_thread")]
+async fn go_beside_us() {
+    for blocking in [Blocking::Never, Blocking::Inline] {
+        for durability in [Durability::Process, Durability::Power] {
+            let folder = tempfile::tempdir().unwrap();
+            let dir = folder.path().join("blocks");
+            let options = FlatfsOptions::new()
+                .with_blocking(blocking)
+                .with_durability(durability);
+            let store = open_with(&dir, options).await;
+            let mut held = Contents::new();
+            let mut go = Go::open(&dir);
+            for round in 0..3 {
+                let key = format!("OURS{round}X");
+                store.put(&Key::new(&key), "ours").await.unwrap();
+                held.insert(key, b"ours".to_vec());
+                go.put(&format!("THEIRS{round}X"), b"theirs");
+                held.insert(format!("THEIRS{round}X"), b"theirs".to_vec());
+                go.close();
+                go = Go::open(&dir);
+                let mut batch = Batch::new();
+                batch
+                    .put(Key::new("/BATCHED"), vec![round; 900])
+                    .put(Key::new(format!("/BATCHED{round}")), "too");
+                store.write(batch).await.unwrap();
+                held.insert("BATCHED".to_owned(), vec![round; 900]);
+                held.insert(format!("BATCHED{round}"), b"too".to_vec());
+                go.close();
+                go = Go::open(&dir);
+            }
+            check(&store, &held, "beside Go").await;
+            finish(store).await;
+            go.close();
+        }
+    }
+}
+
+/// Takes an image of the directory before every rename.
+struct Images {
+    dir: PathBuf,
+    renames: AtomicU64,
+    taken: Arc<Mutex<Vec<tempfile::TempDir>>>,
+}
+
+impl Images {
+    fn look(&self, op: &FsOp<'_>) -> Fault {
+        if op.kind == OpKind::Rename {
+            self.renames.fetch_add(1, Ordering::SeqCst);
+            self.taken.lock().unwrap().push(image(&self.dir));
+        }
+        Fault::Pass
+    }
+}
+
+/// Killed in the middle of a batch: our next open completes it, unless Go comes first and throws its rest away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_cut_short() {
+    for durability in [Durability::Process, Durability::Ordered, Durability::Power] {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("blocks");
+        let taken = Arc::new(Mutex::new(Vec::new()));
+        let fs = FaultyFs::new(Arc::new(RealFs::new()), datastore_files::sim::NoFaults);
+        let options = FlatfsOptions::new()
+            .with_blocking(Blocking::Inline)
+            .with_fs(Arc::new(fs.clone()));
+        let store = open_with(&dir, options).await;
+        let mut before = Contents::new();
+        for at in 0..4 {
+            let key = format!("OLD{at}X");
+            store.put(&Key::new(&key), "old").await.unwrap();
+            before.insert(key, b"old".to_vec());
+        }
+        let (mut batch, mut after) = (Batch::new(), before.clone());
+        for at in 0..6 {
+            let key = format!("{}{at}X", if at % 2 == 0 { "OLD" } else { "NEW" });
+            batch.put(Key::new(&key), "new");
+            after.insert(key, b"new".to_vec());
+        }
+        batch.delete(Key::new("/OLD3X"));
+        after.remove("OLD3X");
+        let images = Images {
+            dir: dir.clone(),
+            renames: AtomicU64::new(0),
+            taken: Arc::clone(&taken),
+        };
+        fs.set_hook(move |op: &FsOp<'_>| images.look(op));
+        let options = WriteOptions::default().with_durability(durability);
+        store.write_opts(batch, options).await.unwrap();
+        fs.set_hook(datastore_files::sim::NoFaults);
+        finish(store).await;
+
+        let taken = std::mem::take(&mut *taken.lock().unwrap());
+        assert!(taken.len() >= 6, "{} renames at {durability}", taken.len());
+        let mut completed = 0;
+        for (at, killed) in taken.iter().enumerate() {
+            let when = format!("{durability}, killed before rename {at}");
+            let with_go = image(killed.path());
+            let cache = cache_len(killed.path());
+            let store = open_with(killed.path(), FlatfsOptions::new()).await;
+            let found = contents(&store).await;
+            assert!(
+                found == before || found == after,
+                "{when}: in part: {found:?}"
+            );
+            completed += usize::from(found == after);
+            check(&store, &found, &when).await;
+            check_usage(&store, killed.path(), cache, &when).await;
+            finish(store).await;
+
+            Go::open(with_go.path()).close();
+            let cache = cache_len(with_go.path());
+            let store = open_with(with_go.path(), FlatfsOptions::new()).await;
+            let found = contents(&store).await;
+            for (key, value) in &found {
+                let known = [before.get(key), after.get(key)];
+                assert!(known.contains(&Some(value)), "{when}, then Go: {key}");
+            }
+            let kept = before.keys().filter(|key| after.contains_key(*key));
+            for key in kept {
+                assert!(found.contains_key(key), "{when}, then Go: {key} is lost");
+            }
+            check(&store, &found, &format!("{when}, then Go")).await;
+            let when = format!("{when}, then Go");
+            check_usage(&store, with_go.path(), cache, &when).await;
+            finish(store).await;
+        }
+        assert!(
+            completed >= 5,
+            "only {completed} of {} were completed",
+            taken.len()
+        );
+    }
+}
+
+/// What the original left behind is no value, and goes when space is freed, unless it may still be in use.
+#[tokio::test(flavor = "multi_thread")]
+async fn leftovers_of_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("blocks");
+    let held = Contents::from([("KEYX".to_owned(), b"v".to_vec())]);
+    let store = open_with(&dir, FlatfsOptions::new()).await;
+    store.put(&Key::new("/KEYX"), "v").await.unwrap();
+    finish(store).await;
+    let left = [".temp/temp-123", ".temp/batch-1-2/QUUX.data", "EY/put-99"];
+    let of_last_week = SystemTime::now() - Duration::from_secs(7 * 24 * 3600);
+    for (age, written) in [("fresh", SystemTime::now()), ("old", of_last_week)] {
+        for path in left {
+            let path = dir.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, "left").unwrap();
+            fs::File::open(&path)
+                .unwrap()
+                .set_modified(written)
+                .unwrap();
+            let folder = fs::File::open(path.parent().unwrap()).unwrap();
+            folder.set_modified(written).unwrap();
+        }
+        let store = open_with(&dir, FlatfsOptions::new()).await;
+        check(&store, &held, "with leftovers").await;
+        let found: Vec<_> = store.maintain(Maintenance::Gc).try_collect().await.unwrap();
+        for path in left {
+            assert_eq!(
+                dir.join(path).exists(),
+                age == "fresh",
+                "{age} {path}: {found:?}"
+            );
+        }
+        check(&store, &held, "after gc").await;
+        finish(store).await;
+    }
+}
