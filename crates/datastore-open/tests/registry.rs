@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use datastore_core::{MemoryDatastore, ReadOnlyDatastore};
-use datastore_open::{COMMON_OPTIONS, Create, OpenOptions, Opener, Registry};
-use interface_datastore::{Datastore, DatastoreExt, Durability, ErrorKind, Key, Result};
+use datastore_open::{Create, OpenOptions, Opener, Registry};
+use interface_datastore::{Datastore, Durability, ErrorKind};
 use pollster::block_on;
 
 /// A registry with the scheme `test:`, which notes the options that it is opened with.
@@ -133,7 +133,9 @@ fn an_opener_that_ignores_read_only_is_found_out() {
 
 #[cfg(feature = "memory")]
 #[test]
-fn stores_in_memory() -> Result<()> {
+fn stores_in_memory() -> interface_datastore::Result<()> {
+    use interface_datastore::{DatastoreExt, Key};
+
     let registry = Registry::with_defaults();
     let key = Key::new("/a");
     block_on(async {
@@ -175,243 +177,11 @@ fn the_readme_lists_every_scheme_and_option() {
             );
         }
     }
-    for option in COMMON_OPTIONS {
+    for option in datastore_open::COMMON_OPTIONS {
         assert!(
             readme.contains(&format!("| `{}` | all |", option.name)),
             "{}",
             option.name
         );
     }
-}
-
-#[cfg(feature = "fs")]
-#[test]
-fn folders_of_files() {
-    let place = tempfile::tempdir().unwrap();
-    let url = |name: &str, options: &str| format!("fs:{}/{name}{options}", place.path().display());
-    let key = Key::new("/a");
-    block_on(async {
-        let registry = Registry::with_defaults();
-        let open = |url: String, options| {
-            let registry = &registry;
-            async move { registry.open(&url, options).await }
-        };
-        for (name, options, file) in [
-            ("plain", "", "plain/a.data"),
-            ("ext", "?extension=.bin&names=portable", "ext/a.bin"),
-            (
-                "with%20blank",
-                "?blocking=inline&durability=power",
-                "with blank/a.data",
-            ),
-        ] {
-            let store = open(url(name, options), OpenOptions::new()).await.unwrap();
-            store.put(&key, "1").await.unwrap();
-            store.close().await.unwrap();
-            assert!(place.path().join(file).is_file(), "{file}");
-        }
-        for (name, options, given, kind) in [
-            ("none", "", OpenOptions::read_only(), ErrorKind::NotFound),
-            (
-                "none",
-                "?create=never",
-                OpenOptions::new(),
-                ErrorKind::NotFound,
-            ),
-            (
-                "none",
-                "?read-only=true",
-                OpenOptions::new(),
-                ErrorKind::NotFound,
-            ),
-            (
-                "plain",
-                "?create=new",
-                OpenOptions::new(),
-                ErrorKind::AlreadyExists,
-            ),
-            (
-                "plain",
-                "?extension=.bin",
-                OpenOptions::new(),
-                ErrorKind::InvalidArgument,
-            ),
-            (
-                "plain",
-                "?names=posix",
-                OpenOptions::new(),
-                ErrorKind::InvalidArgument,
-            ),
-            (
-                "plain",
-                "?blocking=maybe",
-                OpenOptions::new(),
-                ErrorKind::InvalidArgument,
-            ),
-        ] {
-            let error = open(url(name, options), given).await.expect_err(options);
-            assert_eq!(error.kind(), kind, "{name}{options}: {error}");
-        }
-        let store = open(url("plain", ""), OpenOptions::read_only())
-            .await
-            .unwrap();
-        assert_eq!(
-            store.put(&key, "2").await.unwrap_err().kind(),
-            ErrorKind::ReadOnly
-        );
-        assert_eq!(store.get(&key).await.unwrap(), "1");
-        let bare = place.path().join("plain").display().to_string();
-        let store = open(bare, OpenOptions::read_only()).await.unwrap();
-        assert!(store.has(&key).await.unwrap());
-    });
-}
-
-#[cfg(feature = "fs")]
-#[test]
-fn folders_sharded_as_in_javascript() {
-    let place = tempfile::tempdir().unwrap();
-    let key = Key::new("/hello");
-    block_on(async {
-        let registry = Registry::with_defaults();
-        let open = |options: &str, given: OpenOptions| {
-            let url = format!("fs:{}/js{options}", place.path().display());
-            let registry = &registry;
-            async move { registry.open(&url, given).await }
-        };
-        let store = open("?sharding=next-to-last/2", OpenOptions::new())
-            .await
-            .unwrap();
-        store.put(&key, "1").await.unwrap();
-        let marker = std::fs::read_to_string(place.path().join("js/SHARDING.data")).unwrap();
-        assert_eq!(marker, "/repo/flatfs/shard/v1/next-to-last/2\n");
-        assert!(place.path().join("js/ll/hello.data").is_file());
-        for options in [
-            "?sharding=marked",
-            "?sharding=/repo/flatfs/shard/v1/next-to-last/2",
-        ] {
-            let store = open(options, OpenOptions::read_only()).await.unwrap();
-            assert_eq!(store.get(&key).await.unwrap(), "1", "{options}");
-        }
-        let bare = open("", OpenOptions::read_only()).await.unwrap();
-        assert_eq!(bare.get(&Key::new("/ll/hello")).await.unwrap(), "1");
-        for (options, says) in [
-            ("?sharding=prefix/2", "is sharded by"),
-            ("?sharding=middle/2", "write marked, next-to-last/2"),
-        ] {
-            let error = open(options, OpenOptions::new()).await.unwrap_err();
-            assert_eq!(
-                error.kind(),
-                ErrorKind::InvalidArgument,
-                "{options}: {error}"
-            );
-            assert!(error.to_string().contains(says), "{options}: {error}");
-        }
-    });
-}
-
-#[cfg(feature = "flatfs")]
-#[test]
-fn directories_of_flatfs() {
-    let place = tempfile::tempdir().unwrap();
-    let url =
-        |name: &str, options: &str| format!("flatfs:{}/{name}{options}", place.path().display());
-    let key = Key::new("/QUUX");
-    block_on(async {
-        let registry = Registry::with_defaults();
-        for (name, options, key, file) in [
-            ("plain", "", "/QUUX", "plain/UU/QUUX.data"),
-            (
-                "prefix",
-                "?shard=prefix/3&blocking=inline&lock=false",
-                "/QUUX",
-                "prefix/QUU/QUUX.data",
-            ),
-            (
-                "whole",
-                "?shard=/repo/flatfs/shard/v1/suffix/2&durability=power&check-hashes=false",
-                "/QUUX",
-                "whole/UX/QUUX.data",
-            ),
-            (
-                "any",
-                "?names=escaped&follow-shard-links=true",
-                "/a/b",
-                "any/NM/C4NM4.data",
-            ),
-        ] {
-            let store = registry
-                .open(&url(name, options), OpenOptions::new())
-                .await
-                .unwrap();
-            store.put(&Key::new(key), "1").await.unwrap();
-            store.close().await.unwrap();
-            assert!(place.path().join(file).is_file(), "{file}");
-        }
-        for (name, options, given, kind) in [
-            ("none", "", OpenOptions::read_only(), ErrorKind::NotFound),
-            (
-                "none",
-                "?create=never",
-                OpenOptions::new(),
-                ErrorKind::NotFound,
-            ),
-            (
-                "plain",
-                "?create=new",
-                OpenOptions::new(),
-                ErrorKind::AlreadyExists,
-            ),
-            (
-                "plain",
-                "?shard=prefix/3",
-                OpenOptions::new(),
-                ErrorKind::InvalidArgument,
-            ),
-            (
-                "plain",
-                "?shard=prefix",
-                OpenOptions::new(),
-                ErrorKind::InvalidArgument,
-            ),
-            (
-                "plain",
-                "?shard=prefix/-1",
-                OpenOptions::new(),
-                ErrorKind::InvalidArgument,
-            ),
-            (
-                "plain",
-                "?names=all",
-                OpenOptions::new(),
-                ErrorKind::InvalidArgument,
-            ),
-            (
-                "plain",
-                "?names=escaped",
-                OpenOptions::new(),
-                ErrorKind::InvalidArgument,
-            ),
-            (
-                "plain",
-                "?lock=1",
-                OpenOptions::new(),
-                ErrorKind::InvalidArgument,
-            ),
-        ] {
-            let error = registry
-                .open(&url(name, options), given)
-                .await
-                .expect_err(options);
-            assert_eq!(error.kind(), kind, "{name}{options}: {error}");
-        }
-        let store = registry
-            .open(&url("plain", ""), OpenOptions::read_only())
-            .await
-            .unwrap();
-        assert_eq!(store.get(&key).await.unwrap(), "1");
-        assert_eq!(
-            store.put(&key, "2").await.unwrap_err().kind(),
-            ErrorKind::ReadOnly
-        );
-    });
 }
