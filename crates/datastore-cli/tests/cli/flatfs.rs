@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, thread::sleep, time::Duration};
 
 use serde_json::Value;
 
-use crate::support::{Ran, Sandbox};
+use crate::support::Sandbox;
 
 const DEFAULT: &str = "/repo/flatfs/shard/v1/next-to-last/2\n";
 
@@ -300,25 +300,30 @@ fn folders_of_the_javascript_store() {
     assert!(sandbox.path("other/_K/KK.data").is_file());
 }
 
+#[cfg(unix)]
 #[test]
 fn a_store_in_use_is_left_alone() {
     let sandbox = Sandbox::new();
-    sandbox.all(&[&["flatfs", "create", "s", "prefix/3"]]);
-    let mut watching = sandbox.command(&["-s", "flatfs:s", "put", "/A", "-"]);
-    let mut child = watching
-        .stdin(std::process::Stdio::piped())
-        .spawn()
-        .expect("starts");
-    let locked = |ran: &Ran| ran.code == 3 && ran.err.contains("close the program that holds it");
-    // Until it has opened the store.
-    let mut ran = sandbox.run(&["flatfs", "reshard", "s", "suffix/2", "-q"]);
-    while !locked(&ran) && child.try_wait().expect("asked").is_none() {
-        sandbox.all(&[&["flatfs", "reshard", "s", "prefix/3", "-q"]]);
-        ran = sandbox.run(&["flatfs", "reshard", "s", "suffix/2", "-q"]);
-    }
-    drop(child.stdin.take());
-    child.wait().expect("ends");
-    assert!(locked(&ran), "{ran:?}");
+    sandbox.all(&[
+        &["flatfs", "create", "s", "prefix/3"],
+        &["flatfs", "create", "t", "prefix/3"],
+        &["-s", "flatfs:s", "put", "/QUUX", "1"],
+    ]);
+    let lock = fs::File::open(sandbox.path("s/.flatfs-lock")).expect("the store's lock");
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).expect("locked");
+    let says = "close the program that holds it";
+    sandbox.check(&[
+        (&["flatfs", "reshard", "s", "suffix/2"], "", 3, "", says),
+        (&["flatfs", "resume", "s"], "", 3, "", says),
+        (&["flatfs", "recount", "s"], "", 3, "", says),
+        (&["flatfs", "downgrade", "s"], "", 1, "", says),
+        (&["flatfs", "move", "s", "t"], "", 1, "", says),
+        (&["flatfs", "move", "t", "s"], "", 1, "", says),
+        // Reading needs no lock.
+        (&["-s", "flatfs:s", "get", "/QUUX"], "", 0, "1", ""),
+    ]);
+    drop(lock);
+    sandbox.all(&[&["flatfs", "reshard", "s", "suffix/2", "-q"]]);
 }
 
 /// Killed soon after it has begun: nothing is lost, and nobody takes the half for the whole.

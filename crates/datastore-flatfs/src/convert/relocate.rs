@@ -1,6 +1,6 @@
 //! Giving each value the place that another layout has for it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
@@ -16,6 +16,8 @@ use crate::failure::file_error;
 
 /// So many folders are held open.
 const MAX_OPEN: usize = 256;
+/// So many folders are remembered as being there.
+const MAX_MADE: usize = 1 << 16;
 /// Values that cannot be renamed across file systems are copied in pieces of so many bytes.
 pub(super) const PIECE: u64 = 256 * 1024;
 
@@ -28,6 +30,8 @@ pub(super) struct Relocation<'a> {
     /// The folder where the value of this text belongs that lies in this folder; none if it stays.
     pub(super) place: &'a dyn Fn(&str, &str) -> Option<String>,
     open: HashMap<String, Folder>,
+    /// Folders that are known to be there.
+    made: HashSet<String>,
 }
 
 impl<'a> Relocation<'a> {
@@ -43,6 +47,7 @@ impl<'a> Relocation<'a> {
             replace,
             place,
             open: HashMap::new(),
+            made: HashSet::new(),
         }
     }
 
@@ -68,10 +73,20 @@ impl<'a> Relocation<'a> {
         };
         for entry in folder.entries()? {
             let (file, kind) = entry?;
-            if let Some(target) = self.target_of(name, &file, kind) {
-                self.target(&target)?;
+            match self.target_of(name, &file, kind) {
+                Some(target) if !self.made.contains(&target) => self.make_target(target)?,
+                _ => {}
             }
         }
+        Ok(())
+    }
+
+    fn make_target(&mut self, target: String) -> Result<(), Error> {
+        self.target(&target)?;
+        if self.made.len() >= MAX_MADE {
+            self.made.clear();
+        }
+        self.made.insert(target);
         Ok(())
     }
 

@@ -61,6 +61,9 @@ pub(super) fn options(follow_shard_links: bool) -> FlatfsOptions {
     FlatfsOptions::new().with_follow_shard_links(follow_shard_links)
 }
 
+/// A value is moved faster than a line is written.
+const SHOW_EVERY: u64 = 64;
+
 struct Teller {
     screen: Screen,
     abort: AbortSignal,
@@ -70,7 +73,9 @@ struct Teller {
 impl Teller {
     fn hear(&mut self, event: Event<'_>) -> ControlFlow<()> {
         match event {
-            Event::Progress { phase, done, total } => self.meter(phase).at(done, total),
+            Event::Progress { phase, done, total } if done % SHOW_EVERY == 0 => {
+                self.meter(phase).at(done, total);
+            }
             Event::LeftOut { path, reason } => self.left_out(path, reason),
             _ => {}
         }
