@@ -6,7 +6,9 @@ use anyhow::{Result, bail};
 
 use crate::outcome::{Outcome, Step};
 use crate::workspace::Workspace;
-use crate::{deny, doc, examples, features, fuzz, lint, msrv, peers, release, test, tidy, wasm};
+use crate::{
+    deny, doc, examples, features, fuzz, lint, msrv, peers, release, systems, test, tidy, wasm,
+};
 
 /// What `cargo xtask ci` takes.
 #[derive(clap::Args)]
@@ -71,6 +73,11 @@ const CHECKS: &[Check] = &[
         name: "wasm",
         does: "the crates that compile for browsers",
         run: wasm::run,
+    },
+    Check {
+        name: "systems",
+        does: "the crates that compile on Windows, macOS and FreeBSD",
+        run: systems::run,
     },
     Check {
         name: "msrv",

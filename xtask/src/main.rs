@@ -21,6 +21,7 @@ mod outcome;
 mod peers;
 mod process;
 mod release;
+mod systems;
 mod test;
 mod tidy;
 mod wasm;
@@ -66,6 +67,8 @@ enum Command {
     Deny,
     /// Check the crates that promise to compile for browsers.
     Wasm,
+    /// Check the crates that promise to compile on Windows, macOS and FreeBSD.
+    Systems,
     /// Run the tests against the JavaScript packages. Needs Node.js.
     Peers(peers::Args),
     /// Run the randomised tests (programs named `*fuzz*`, `*model*`, `*properties*`) for longer.
@@ -91,6 +94,7 @@ fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Msrv(args) => msrv::run(&ws, &args),
         Command::Deny => deny::run(&ws),
         Command::Wasm => wasm::run(&ws),
+        Command::Systems => systems::run(&ws),
         Command::Peers(args) => peers::run(&ws, &args),
         Command::Fuzz(args) => fuzz::run(&ws, &args),
         Command::Bench(args) => bench::run(&ws, &args),

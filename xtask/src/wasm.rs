@@ -3,7 +3,8 @@
 use anyhow::Result;
 
 use crate::outcome::Outcome;
-use crate::process::{self, cargo, command, output};
+use crate::process::{self, cargo};
+use crate::systems::add_standard_library;
 use crate::workspace::Workspace;
 
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -25,7 +26,7 @@ const CRATES: &[(&str, &[&str])] = &[
 ];
 
 pub(crate) fn run(ws: &Workspace) -> Result<Outcome> {
-    if let Err(error) = add_target(ws) {
+    if let Err(error) = add_standard_library(ws, TARGET) {
         return Ok(Outcome::skipped(format!(
             "wasm: the standard library for {TARGET} is not installed and cannot be: {error:#}"
         )));
@@ -45,14 +46,4 @@ pub(crate) fn run(ws: &Workspace) -> Result<Outcome> {
         }
     }
     Ok(Outcome::passed())
-}
-
-/// Makes sure of the target's standard library: present with the compiler, or had by rustup.
-fn add_target(ws: &Workspace) -> Result<()> {
-    let places =
-        output(command(ws, "rustc").args(["--print", "target-libdir", "--target", TARGET]))?;
-    if std::path::Path::new(places.trim()).is_dir() {
-        return Ok(());
-    }
-    output(command(ws, "rustup").args(["target", "add", TARGET])).map(drop)
 }
