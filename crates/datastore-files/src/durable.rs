@@ -156,7 +156,7 @@ impl Durable {
         state.everything_failed || state.failed.contains(path)
     }
 
-    fn knows(&self, folder: &Path) -> bool {
+    pub(crate) fn knows(&self, folder: &Path) -> bool {
         lock(&self.0).known.contains(folder)
     }
 

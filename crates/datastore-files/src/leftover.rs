@@ -69,7 +69,8 @@ impl Leftover {
         &self.notes
     }
 
-    /// The temporary file with this name; none if there is none, or it is somebody else's. Dropping it removes the file.
+    /// The temporary file with this name, which counts as synced; none if there is none, or it is somebody else's. Dropped, it
+    /// stays until it is swept.
     ///
     /// # Errors
     ///

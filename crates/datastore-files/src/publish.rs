@@ -13,7 +13,7 @@ use crate::error::{Action, FileError, Reason, Result};
 use crate::fs::{Dir, Metadata, Replace, Wait};
 use crate::ledger::Way;
 use crate::names::Renamed;
-use crate::temp::TempFile;
+use crate::temp::{TempFile, Time};
 use crate::tree::{EmptiedFolders, FOLDER_RETRIES, Tree, absent_is_none};
 
 /// How many files are synced as a group, all of them open meanwhile.
@@ -330,7 +330,7 @@ impl Tree {
         synced: bool,
         scratch: &mut Scratch,
     ) -> Result<Changed> {
-        let mut metadata = temp.seal()?;
+        let mut metadata = temp.seal(Time::OfOthers)?;
         let path = &target.path;
         let (folder, name) = split(self, path)?;
         let mut retries = FOLDER_RETRIES;
@@ -348,7 +348,7 @@ impl Tree {
                 Err(error) if error.kind() == io::ErrorKind::CrossesDevices && retries > 0 => {
                     retries -= 1;
                     temp = temp.copied_to(&dir, self.access)?;
-                    metadata = temp.seal()?;
+                    metadata = temp.seal(Time::OfOthers)?;
                 }
                 Err(error) => return Err(self.failed(Action::Rename, path, error)),
             }

@@ -1,10 +1,36 @@
 //! Doing of changes what can be done before the first takes effect.
 
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
 use crate::error::Result;
 use crate::publish::{Change, Contents, Ready, SYNC_GROUP, Safety};
 use crate::tree::Tree;
 
 impl Tree {
+    /// Makes the folders that changes write to, and their names durable. Or a loss of power could take a new folder, with what was
+    /// moved into it.
+    ///
+    /// # Errors
+    ///
+    /// What creating and syncing folders meets.
+    pub fn make_folders(&self, changes: &[Change]) -> Result<()> {
+        let folder_of = |change: &Change| match change {
+            Change::Write { path, .. } => path.parent().map(Path::to_owned),
+            _ => None,
+        };
+        let mut folders: HashSet<PathBuf> = changes.iter().filter_map(folder_of).collect();
+        folders.retain(|folder| !self.inner.durable.knows(folder));
+        for folder in &folders {
+            self.ensure_dir(folder)?;
+        }
+        let mut synced = HashSet::new();
+        for folder in &folders {
+            self.sync_names_above(folder, &mut synced)?;
+        }
+        Ok(())
+    }
+
     /// Writes the values of changes to temporary files, synced unless `safety` is [`Safety::Process`], and gives the
     /// changes back in order, to be [applied](Self::apply). Few files are open at a time, however many there are.
     ///

@@ -13,7 +13,8 @@ use std::time::SystemTime;
 
 use crate::error::{Action, Context, FileError, Result};
 use crate::fs::{
-    Access, Dir, EMPTY_ON_PURPOSE, File, Fs, Kind, LockMode, Metadata, Replace, SyncWhat, Wait,
+    Access, Dir, EMPTY_TIME, File, Fs, Kind, LockMode, Metadata, Replace, SYNCED_TIME, SyncWhat,
+    Wait,
 };
 use crate::whole::{Failures, WholeSync};
 
@@ -145,6 +146,8 @@ impl TempArea {
         temp.sealed = Some(found);
         temp.started = true;
         temp.synced = true;
+        // Dropped, it stays: what comes of it may have to be tried again.
+        temp.published = true;
         Ok(Some(temp))
     }
 
@@ -326,10 +329,10 @@ impl TempFile {
         self.len == 0
     }
 
-    /// Finishes it but for syncing: a change of time while others sync would wait for them. With `hint` it starts its way to
+    /// Finishes it but for syncing, which has to follow: a change of time while others sync would wait for them. With `hint` it starts its way to
     /// the disk.
     pub(crate) fn sealed(mut self, hint: bool) -> Result<Self> {
-        self.seal()?;
+        self.seal(Time::OfSynced)?;
         if hint && !self.started {
             self.area.fs.start_sync(self.file()?);
             self.started = true;
@@ -350,14 +353,9 @@ impl TempFile {
     /// Makes the contents durable, unless they are.
     pub(crate) fn sync(&mut self) -> Result<()> {
         if !self.synced {
-            self.seal()?;
-            // Of an empty file, the time tells that it is meant to be empty.
-            let what = if self.is_empty() {
-                SyncWhat::All
-            } else {
-                SyncWhat::Data
-            };
-            let synced = self.area.fs.sync_file(self.file()?, what);
+            self.seal(Time::OfSynced)?;
+            // The time, which tells that it was synced, has to last with the contents.
+            let synced = self.area.fs.sync_file(self.file()?, SyncWhat::All);
             synced.map_err(|error| self.failed(Action::Sync, error))?;
             self.started = true;
             self.synced = true;
@@ -385,16 +383,16 @@ impl TempFile {
     }
 
     /// Gives it a time of change that no other file of this process has but empty ones, and tells its facts.
-    pub(crate) fn seal(&mut self) -> Result<Metadata> {
+    pub(crate) fn seal(&mut self, time: Time) -> Result<Metadata> {
         if let Some(metadata) = self.sealed {
             return Ok(metadata);
         }
-        let time = if self.is_empty() {
-            now_nanos() / EMPTY_ON_PURPOSE * EMPTY_ON_PURPOSE
+        let nanos = if self.is_empty() {
+            now_nanos() / EMPTY_TIME * EMPTY_TIME
         } else {
-            unique_nanos()
+            unique_nanos(time)
         };
-        let stamped = self.area.fs.set_modified(self.file()?, time);
+        let stamped = self.area.fs.set_modified(self.file()?, nanos);
         stamped.map_err(|error| self.failed(Action::Write, error))?;
         let metadata = self.area.fs.file_metadata(self.file()?);
         let metadata = metadata.map_err(|error| self.failed(Action::Inspect, error))?;
@@ -423,7 +421,7 @@ impl TempFile {
 
     /// Finishes it but for syncing, and closes it.
     pub(crate) fn closed(mut self) -> Result<Self> {
-        self.seal()?;
+        self.seal(Time::OfOthers)?;
         self.started = true;
         self.file = None;
         Ok(self)
@@ -446,7 +444,7 @@ impl TempFile {
     /// A copy in the folder `dir` on another file system, as finished as this one. Its name is one that go-ds-flatfs knows
     /// for a temporary file in such a place.
     pub(crate) fn copied_to(&self, dir: &Dir, access: Access) -> Result<Self> {
-        let name = OsString::from(format!("put-{}", unique_nanos()));
+        let name = OsString::from(format!("put-{}", unique_nanos(Time::OfOthers)));
         let file = self.area.fs.create_file_for(dir, &name, access);
         let file = file.map_err(|error| self.failed(Action::Create, error))?;
         let mut copy = Self::new(Arc::clone(&self.area), dir.clone(), name, Some(file));
@@ -497,16 +495,24 @@ fn now_nanos() -> u64 {
     u64::try_from(now.as_nanos()).unwrap_or(0)
 }
 
-/// Nanoseconds since 1970, never the same twice in this process, and never those of a file that is empty on purpose.
-fn unique_nanos() -> u64 {
+/// What the time of change of a file tells: see [`Metadata::was_synced_before_named`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Time {
+    /// It is synced before it gets its name.
+    OfSynced,
+    OfOthers,
+}
+
+/// Nanoseconds since 1970, never the same twice in this process.
+fn unique_nanos(time: Time) -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
     let now = now_nanos();
     let later = |last: u64| {
         let next = now.max(last.saturating_add(1));
-        if next % EMPTY_ON_PURPOSE == 0 {
-            next.saturating_add(1)
-        } else {
-            next
+        match time {
+            Time::OfSynced => next.checked_next_multiple_of(SYNCED_TIME).unwrap_or(next),
+            Time::OfOthers if next % SYNCED_TIME == 0 => next.saturating_add(1),
+            Time::OfOthers => next,
         }
     };
     match LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {

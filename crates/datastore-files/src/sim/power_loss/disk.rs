@@ -14,8 +14,9 @@ use crate::fs::{Kind, Metadata, Replace, link_error};
 use crate::sim::Errno;
 
 /// 2023-11-14: any time will do that is plausible and the same in every run.
-const FIRST_TIME: u64 = 1_700_000_000_000_000_000;
-const TICK: u64 = 1_000_000;
+// Times as clocks tell them: of no round number.
+const FIRST_TIME: u64 = 1_700_000_000_123_456_789;
+const TICK: u64 = 1_000_003;
 const BLOCK: u64 = 4096;
 /// A wild offset must not take all memory.
 const MAX_FILE: usize = 1 << 30;
