@@ -2,12 +2,17 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// Background work of one store. When this is dropped or stopped, nothing more is written, and threads end soon after.
-pub(crate) struct Background(Stop);
+/// Background work of one store. When this is stopped, nothing more is written, and threads end soon after; dropping it waits for
+/// them, so that they hold nothing any more.
+pub(crate) struct Background {
+    stop: Stop,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
 
 /// Tells work in the background when to end.
 #[derive(Clone)]
@@ -24,38 +29,45 @@ struct Control {
 
 impl Default for Background {
     fn default() -> Self {
-        Self(Stop(Arc::new(Control {
-            stopped: AtomicBool::new(false),
-            writing: RwLock::default(),
-            bell: Default::default(),
-            running: watch::Sender::new(0),
-        })))
+        Self {
+            stop: Stop(Arc::new(Control {
+                stopped: AtomicBool::new(false),
+                writing: RwLock::default(),
+                bell: Default::default(),
+                running: watch::Sender::new(0),
+            })),
+            threads: Mutex::default(),
+        }
     }
 }
 
 impl Background {
     /// Starts a thread; false if the system has none left, and then the work is not done.
     pub(crate) fn spawn(&self, name: &str, work: impl FnOnce(&Stop) + Send + 'static) -> bool {
-        let stop = self.0.clone();
+        let stop = self.stop.clone();
         let running = Running::new(stop.clone());
         let thread = std::thread::Builder::new().name(name.to_owned());
         let spawned = thread.spawn(move || {
             let _running = running;
             work(&stop);
         });
-        spawned.is_ok()
+        let Ok(thread) = spawned else { return false };
+        let mut threads = self.threads();
+        threads.retain(|thread| !thread.is_finished());
+        threads.push(thread);
+        true
     }
 
     /// What tells work when to end.
     pub(crate) fn stop_signal(&self) -> Stop {
-        self.0.clone()
+        self.stop.clone()
     }
 
     /// Has all work end. What is being written is waited for.
     pub(crate) fn stop(&self) {
-        let control = &self.0.0;
+        let control = &self.stop.0;
         control.stopped.store(true, Ordering::SeqCst);
-        drop(self.0.bell());
+        drop(self.stop.bell());
         control.bell.1.notify_all();
         drop(
             control
@@ -67,15 +79,26 @@ impl Background {
 
     /// Waits until no thread runs. Cancel-safe.
     pub(crate) async fn ended(&self) {
-        let mut running = self.0.0.running.subscribe();
+        let mut running = self.stop.0.running.subscribe();
         // The sender lives as long as self.
         let _ = running.wait_for(|running| *running == 0).await;
+    }
+}
+
+impl Background {
+    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Background {
     fn drop(&mut self) {
         self.stop();
+        let threads = std::mem::take(&mut *self.threads());
+        for thread in threads {
+            // One that panicked has ended, too.
+            let _ = thread.join();
+        }
     }
 }
 

@@ -256,6 +256,14 @@ impl Inner {
     }
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Helpers of a sync may hold the tree for a moment more; what they hold must not look used to the next one who opens.
+        self.background.stop();
+        self.tree.release();
+    }
+}
+
 /// A tree that counts the folders it makes, as go-ds-flatfs does.
 fn counting(tree: Tree, usage: &Arc<Usage>) -> Tree {
     let usage = Arc::clone(usage);

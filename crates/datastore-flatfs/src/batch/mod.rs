@@ -92,6 +92,17 @@ struct Plan {
     written: Written,
 }
 
+impl Plan {
+    /// The report if nothing of it was done.
+    fn untouched(&self) -> BatchReport {
+        let mut report = BatchReport::new();
+        report.applied.clone_from(&self.done);
+        let keys = self.concerned.iter().map(|(key, ..)| key.clone());
+        report.failed = keys.collect();
+        report
+    }
+}
+
 enum Concern {
     Put(Before),
     Delete,
@@ -147,7 +158,9 @@ impl Inner {
         let single = items.len() == 1;
         let mut plan = Plan::default();
         for item in items {
-            self.plan_step(item, safety, &mut plan)?;
+            if let Err(error) = self.plan_step(item, safety, &mut plan) {
+                return Err(error.with_report(plan.untouched()));
+            }
         }
         let outcomes = match self.apply_together(std::mem::take(&mut plan.changes), safety) {
             Ok(outcomes) => outcomes,
@@ -199,6 +212,9 @@ impl Inner {
         if changes.len() < 2 {
             return Ok(self.tree.apply(changes, safety));
         }
+        if safety != Safety::Process {
+            self.tree.make_folders(&changes)?;
+        }
         let changes = self.tree.stage(changes, safety)?;
         let journal = self
             .journal(&changes, safety)?
@@ -240,10 +256,7 @@ impl Inner {
     }
 
     fn nothing_done(&self, error: FileError, plan: &Plan) -> Error {
-        let mut report = BatchReport::new();
-        report.applied.clone_from(&plan.done);
-        report.failed = plan.concerned.iter().map(|(key, ..)| key.clone()).collect();
-        file_error(error, Operation::Write, None).with_report(report)
+        file_error(error, Operation::Write, None).with_report(plan.untouched())
     }
 
     fn report(&self, plan: Plan, outcomes: Vec<Outcome>) -> Result<Written> {

@@ -104,7 +104,7 @@ impl Round {
     fn look_at_value(&mut self, key: Key, path: PathBuf, found: &Metadata) -> Result<(), Failure> {
         let hash = Multihash::of(&key);
         let damaged = match hash {
-            None if found.len == 0 && !found.is_empty_on_purpose() => {
+            None if found.len == 0 && !found.was_synced_before_named() => {
                 self.found(Kind::ZeroLength.at(self.full(&path)).with_key(key));
                 return Ok(());
             }

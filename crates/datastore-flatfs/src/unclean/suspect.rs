@@ -15,7 +15,7 @@ const PIECE: u64 = 1 << 20;
 pub(crate) enum Depth {
     /// Empty values of keys that are hashes of something else: nothing is known of what happened to the store.
     Empties,
-    /// Empty values that were not written as such, and values that are not what their keys are hashes of.
+    /// Empty values, and values that are not what their keys are hashes of, unless they were synced before they got their names.
     Contents,
 }
 
@@ -40,14 +40,15 @@ pub(super) enum Sight {
 
 impl Suspect {
     pub(super) fn sight(&self, key: &Key, metadata: &Metadata, hashes: bool) -> Sight {
-        if metadata.modified < self.since {
+        let synced = self.depth == Depth::Contents && metadata.was_synced_before_named();
+        if metadata.modified < self.since || synced {
             return Sight::Whole;
         }
         let hash = Multihash::of(key);
         if metadata.len == 0 {
             let torn = match (hash, self.depth) {
                 (Some(hash), _) => !hash.is_of(b""),
-                (None, Depth::Contents) => !metadata.is_empty_on_purpose(),
+                (None, Depth::Contents) => true,
                 (None, Depth::Empties) => false,
             };
             return if torn { Sight::Torn } else { Sight::Whole };
