@@ -22,8 +22,7 @@ pub(super) async fn maintain(
     while let Some(event) = events.try_next().await? {
         match event {
             MaintenanceEvent::Finding(finding) => {
-                let mended = finding.action != Action::None;
-                faults += u64::from(finding.severity == Severity::Error && !mended);
+                faults += u64::from(is_fault(&finding));
                 tell(&finding, out)?;
             }
             MaintenanceEvent::Progress { done, total } => meter.at(done, total),
@@ -31,6 +30,11 @@ pub(super) async fn maintain(
         }
     }
     Ok(faults)
+}
+
+/// Whether something is wrong and was not mended.
+pub(super) fn is_fault(finding: &Finding) -> bool {
+    finding.severity == Severity::Error && finding.action == Action::None
 }
 
 pub(super) fn tell(finding: &Finding, out: &mut Output) -> Outcome<()> {

@@ -4,7 +4,10 @@ use std::{fs, path::PathBuf, thread::sleep, time::Duration};
 
 use serde_json::Value;
 
-use crate::support::Sandbox;
+#[cfg(unix)]
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{Ran, Sandbox};
 
 const DEFAULT: &str = "/repo/flatfs/shard/v1/next-to-last/2\n";
 
@@ -326,29 +329,39 @@ fn a_store_in_use_is_left_alone() {
     sandbox.all(&[&["flatfs", "reshard", "s", "suffix/2", "-q"]]);
 }
 
-/// Killed soon after it has begun: nothing is lost, and nobody takes the half for the whole.
+/// Killed or interrupted soon after it has begun: nothing is lost, and nobody takes the half for the whole.
+#[cfg(unix)]
 #[test]
-fn killed_conversions_are_resumed() {
+fn conversions_cut_short_are_resumed() {
     let sandbox = Sandbox::new();
     for number in 0..600 {
         sandbox.write(&format!("tree/VALUE{number:04}X"), number.to_string());
     }
     sandbox.all(&[&["-s", "flatfs:s", "import", "-q", "tree"]]);
-    let mut half_way = 0;
+    let (mut half_way, mut interrupted) = (0, 0);
     for round in 0..50 {
         let to = ["prefix/7", "next-to-last/2", "suffix/3"][round % 3];
         let args = ["flatfs", "reshard", "s", to, "-q"];
         let mut child = sandbox.command(&args).spawn().expect("starts");
+        let signal = [Signal::KILL, Signal::INT][round / 3 % 2];
         while child.try_wait().expect("asked").is_none() {
             if sandbox
                 .read("s/SHARDING")
                 .starts_with(b"/repo/flatfs/resharding/")
             {
                 sleep(Duration::from_millis(round as u64 % 7));
-                child.kill().expect("killed");
+                // It may have ended by now.
+                let _ = kill_process(Pid::from_child(&child), signal);
             }
         }
-        child.wait().expect("ends");
+        let ran: Ran = child.wait_with_output().expect("ends").into();
+        if ran.code == 130 {
+            interrupted += 1;
+            assert!(
+                ran.err.contains("the same command does the rest"),
+                "{ran:?}"
+            );
+        }
         if sandbox.run(&["-s", "flatfs:s", "ls"]).code != 0 {
             half_way += 1;
             sandbox.all(&[&["flatfs", "resume", "s", "-q"]]);
@@ -359,9 +372,99 @@ fn killed_conversions_are_resumed() {
             sandbox.files(&out) == sandbox.files("tree"),
             "round {round}"
         );
-        if half_way == 4 {
+        if half_way > 3 && interrupted > 0 {
             return;
         }
     }
-    panic!("only {half_way} conversions were killed half way");
+    panic!("only {half_way} conversions were cut short half way, {interrupted} interrupted");
+}
+
+#[test]
+fn faults_are_found_and_mended() {
+    let sandbox = Sandbox::new();
+    let key = "CIQLSTJHXGJU2PQIUUXFFV62PWV7VREE57RXUU4A52IIR55M4LX432I";
+    let right = format!("s/32/{key}.data");
+    let wrong = format!("s/AA/{key}.data");
+    sandbox.all(&[
+        &["flatfs", "create", "s", "next-to-last/2"],
+        &["-s", "flatfs:s", "put", key, "hello world"],
+    ]);
+    sandbox.check(&[
+        (&["flatfs", "check", "s"], "", 0, "", "0 faults found"),
+        (&["flatfs", "check", "s", "--hashes", "-q"], "", 0, "", ""),
+    ]);
+    fs::create_dir(sandbox.path("s/AA")).expect("made");
+    fs::rename(sandbox.path(&right), sandbox.path(&wrong)).expect("moved");
+    let found = |args: &[&str], code: i32, says: &str| {
+        let ran = sandbox.run(args);
+        assert_eq!(ran.code, code, "{args:?}: {ran:?}");
+        assert!(ran.out.contains(says), "{args:?}: {ran:?}");
+    };
+    found(&["flatfs", "check", "s", "-q"], 1, "misplaced-value");
+    found(
+        &["flatfs", "check", "s", "-q", "--start-after", "AA"],
+        0,
+        "",
+    );
+    found(
+        &["flatfs", "check", "s", "-q", "--json"],
+        1,
+        "\"code\":\"misplaced-value\"",
+    );
+    assert!(sandbox.path(&wrong).exists(), "checking changes nothing");
+    found(&["flatfs", "repair", "s", "-q"], 0, "misplaced-value");
+    assert!(sandbox.path(&right).exists());
+    found(&["flatfs", "prune", "s", "-q"], 0, "empty-folder");
+    assert!(!sandbox.path("s/AA").exists());
+    found(&["flatfs", "check", "s", "-q"], 0, "");
+
+    // The value is not the one that its key is the hash of.
+    sandbox.write(&right, "hello wor1d");
+    found(&["flatfs", "check", "s", "-q"], 0, "");
+    found(
+        &["flatfs", "check", "s", "-q", "--hashes"],
+        1,
+        "damaged-value",
+    );
+    found(
+        &["flatfs", "repair", "s", "-q", "--hashes"],
+        0,
+        "damaged-value",
+    );
+    assert!(!sandbox.path(&right).exists());
+}
+
+#[test]
+fn space_is_told_and_counted() {
+    let sandbox = Sandbox::new();
+    sandbox.all(&[
+        &["flatfs", "create", "s", "next-to-last/2"],
+        &["-s", "flatfs:s", "put", "/QUUX", "12345"],
+    ]);
+    let counted = sandbox.all(&[&["flatfs", "recount", "s"]]);
+    let bytes = counted.strip_suffix(" (initial-exact)\n").expect(&counted);
+    let told = format!("shard     {DEFAULT}bytes     {bytes}\naccuracy  initial-exact\n");
+    assert_eq!(sandbox.all(&[&["flatfs", "info", "s"]]), told);
+    // What another program left behind is counted.
+    sandbox.write("s/UU/QAUX.data", "123");
+    let bytes: u64 = bytes.parse().expect("a number");
+    sandbox.check(&[
+        (
+            &["flatfs", "recount", "s", "--json"],
+            "",
+            0,
+            &format!(
+                "{{\"accuracy\":\"initial-exact\",\"bytes\":{}}}\n",
+                bytes + 3
+            ),
+            "",
+        ),
+        (
+            &["flatfs", "info", "none"],
+            "",
+            3,
+            "",
+            "there is no such directory",
+        ),
+    ]);
 }

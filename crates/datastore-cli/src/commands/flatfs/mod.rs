@@ -1,9 +1,9 @@
 //! `datastore flatfs`
 
-mod inspect;
 mod javascript;
 mod layout;
-mod upkeep;
+mod look;
+mod space;
 mod work;
 
 use crate::{
@@ -31,11 +31,11 @@ enum Command {
     Resume(layout::Resume),
     Import(javascript::Import),
     Adopt(javascript::Adopt),
-    Info(inspect::Info),
-    Check(inspect::Check),
-    Repair(upkeep::Repair),
-    Prune(upkeep::Prune),
-    Recount(upkeep::Recount),
+    Info(space::Info),
+    Check(look::Check),
+    Repair(look::Repair),
+    Prune(look::Prune),
+    Recount(space::Recount),
 }
 
 pub(crate) async fn run(args: Args, context: &Context, out: &mut Output) -> Outcome {

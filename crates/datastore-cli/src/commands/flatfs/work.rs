@@ -48,12 +48,24 @@ pub(super) async fn convert(
         abort: context.abort.clone(),
         meter: None,
     };
-    let done = blocking(move || work(&mut |event| teller.hear(event))).await?;
+    let done = blocking(move || work(&mut |event| teller.hear(event))).await;
+    let done = done.map_err(|failure| interrupted(failure, "the same command does the rest"))?;
     if out.is_json() {
         let json = json!({ "values": done.values, "unchanged": done.unchanged, "left-out": done.left_out });
         out.line(|_| String::new(), &json)?;
     }
     Ok(done)
+}
+
+/// An aborted call is an interruption after which this is to be done.
+pub(super) fn interrupted(failure: Failure, advice: impl Into<String>) -> Failure {
+    match failure {
+        Failure::Store(error) if error.is_aborted() => Failure::Interrupted {
+            signal: 2,
+            advice: advice.into(),
+        },
+        other => other,
+    }
 }
 
 /// The options of a conversion.
