@@ -13,7 +13,7 @@ use crate::format::log::Item;
 use crate::format::names::{CURRENT, manifest_named_by};
 
 /// The file `CURRENT` holds a name and nothing else.
-const MAX_CURRENT: u64 = 256;
+pub(crate) const MAX_CURRENT: u64 = 256;
 
 /// What the manifest says, all its edits applied.
 #[derive(Debug, Default)]

@@ -8,10 +8,10 @@ use interface_datastore::{Error, ErrorKind, Finding, Operation, Severity};
 
 use super::files::{self, Listing};
 use super::levels::{Levels, TableMeta};
-use super::manifest::{self, Manifest};
+use super::manifest::{self, MAX_CURRENT, Manifest};
 use super::memtable::{MemTable, Replay};
 use crate::failure::Failure;
-use crate::format::names::CURRENT;
+use crate::format::names::{CURRENT, manifest_named_by};
 use crate::options::LevelOptions;
 
 /// How often reading begins again because another program changed the database meanwhile.
@@ -51,11 +51,11 @@ fn stamp(tree: &Tree) -> Result<(Bytes, u64), Failure> {
     let Some(file) = tree.open_file(Path::new(CURRENT), Wait::Yes)? else {
         return Ok((Bytes::new(), 0));
     };
-    let text = file.read(0..256, Wait::Yes)?;
-    let name = String::from_utf8_lossy(text.trim_ascii_end()).into_owned();
-    let manifest = match name.starts_with("MANIFEST-") && !name.contains('/') {
-        true => tree.metadata(Path::new(&name), Wait::Yes)?,
-        false => None,
+    let text = file.read(0..MAX_CURRENT, Wait::Yes)?;
+    let name = manifest_named_by(&text).and_then(|_| std::str::from_utf8(&text).ok());
+    let manifest = match name {
+        Some(name) => tree.metadata(Path::new(name.trim_end()), Wait::Yes)?,
+        None => None,
     };
     Ok((text, manifest.map_or(0, |about| about.len)))
 }
