@@ -352,6 +352,7 @@ fn conversions_cut_short_are_resumed() {
                 sleep(Duration::from_millis(round as u64 % 7));
                 // It may have ended by now.
                 let _ = kill_process(Pid::from_child(&child), signal);
+                break;
             }
         }
         let ran: Ran = child.wait_with_output().expect("ends").into();
