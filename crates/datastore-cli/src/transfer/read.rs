@@ -1,10 +1,14 @@
 //! The reading side: what there is to copy.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{StreamExt, TryStreamExt, future, stream};
 use interface_datastore::{
-    AbortSignal, BoxStream, Datastore, Entry, GetOptions, Key, Query, QueryOptions, Result,
+    AbortSignal, BoxStream, Datastore, Entry, ErrorKind, GetOptions, Key, Query, QueryOptions,
+    Result,
 };
 
 use super::{
@@ -63,14 +67,56 @@ impl Reader {
 
     /// The entries in the order of the source.
     pub(super) fn found(&self, query: Query) -> FoundStream {
-        let options = QueryOptions::default().with_abort(self.abort.clone());
-        let entries = self.source.query_opts(query.sizes_only(), options);
         let reader = self.clone();
-        let looks = entries.map_ok(move |entry| {
+        let looks = self.listed(query).map_ok(move |entry| {
             let reader = reader.clone();
             async move { reader.look(entry).await }
         });
         looks.try_buffered(self.concurrency).boxed()
+    }
+
+    /// What the source lists, and then the root if it has a value that was left out: a folder finds one that the
+    /// JavaScript store put there, in a file named like the extension, only when asked for it.
+    fn listed(&self, query: Query) -> BoxStream<'static, Result<Entry>> {
+        let options = QueryOptions::default().with_abort(self.abort.clone());
+        let covers_root = query.covers(&Key::root());
+        let entries = self.source.query_opts(query.sizes_only(), options);
+        if !covers_root {
+            return entries;
+        }
+        let seen = Arc::new(AtomicBool::new(false));
+        let (reader, saw) = (self.clone(), seen.clone());
+        let entries = entries.inspect_ok(move |entry| {
+            saw.fetch_or(entry.key.is_root(), Ordering::Relaxed);
+        });
+        let left_out = stream::once(async move {
+            let listed = seen.load(Ordering::Relaxed);
+            if listed {
+                Ok(None)
+            } else {
+                reader.root().await
+            }
+        });
+        let left_out = left_out.filter_map(|root| future::ready(root.transpose()));
+        entries.chain(left_out).boxed()
+    }
+
+    /// The root, if it has a value.
+    async fn root(&self) -> Result<Option<Entry>> {
+        let root = Key::root();
+        match self.size(&*self.source, &root).await {
+            Ok(size) => Ok(size.map(|_| Entry::of_key(root))),
+            // Not every store has a place for it.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::InvalidKey | ErrorKind::NoMount | ErrorKind::Unsupported
+                ) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn look(&self, listed: Entry) -> Result<Found> {

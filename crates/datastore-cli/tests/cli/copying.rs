@@ -65,6 +65,33 @@ fn all_entries_are_copied() {
     );
 }
 
+/// The JavaScript store keeps the key `/` in a file that no listing shows.
+#[test]
+fn the_root_is_copied_although_it_is_not_listed() {
+    let sandbox = Sandbox::new();
+    sandbox.write("js/.data", "of the root");
+    sandbox.write("js/k.data", "of k");
+    assert_eq!(sandbox.all(&[&["ls", "-s", "js"]]), "/k\n");
+    for (args, told) in [
+        (&["js", "one"][..], "2 copied, 0 unchanged"),
+        (&["js", "one", "--resume"], "0 copied, 2 unchanged"),
+        // It is listed there, and not copied twice.
+        (&["one", "two", "--verify"], "2 copied, 0 unchanged"),
+        (&["js", "three", "--prefix", "/k"], "1 copied, 0 unchanged"),
+        (&["js", "four", "--prefix", "/"], "2 copied, 0 unchanged"),
+    ] {
+        let ran = sandbox.run(&[&["cp", "--json"], args].concat());
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(report(&ran.out).starts_with(told), "{args:?}: {}", ran.out);
+    }
+    for store in ["one", "two", "four"] {
+        assert_eq!(sandbox.all(&[&["get", "-s", store, "/"]]), "of the root");
+    }
+    assert_eq!(sandbox.all(&[&["ls", "-s", "three"]]), "/k\n");
+    let ran = sandbox.run(&["export", "-s", "js", "--json", "out"]);
+    assert!(report(&ran.out).starts_with("2 copied"), "{ran:?}");
+}
+
 #[test]
 fn resuming_copies_what_is_missing_or_differs() {
     let sandbox = Sandbox::new();
