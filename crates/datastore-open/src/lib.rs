@@ -7,6 +7,8 @@ mod flatfs;
 mod fs;
 #[cfg(feature = "kubo")]
 pub mod kubo;
+#[cfg(feature = "leveldb")]
+mod leveldb;
 #[cfg(feature = "memory")]
 mod memory;
 mod options;

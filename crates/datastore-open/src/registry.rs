@@ -126,6 +126,8 @@ impl Registry {
             ("flatfs", crate::flatfs::opener),
             #[cfg(feature = "fs")]
             ("fs", crate::fs::opener),
+            #[cfg(feature = "leveldb")]
+            ("leveldb", crate::leveldb::opener),
             #[cfg(feature = "memory")]
             ("mem", crate::memory::opener),
         ];
