@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -267,14 +267,17 @@ impl Drop for Inner {
 /// A tree that counts the folders it makes, as go-ds-flatfs does.
 fn counting(tree: Tree, usage: &Arc<Usage>) -> Tree {
     let usage = Arc::clone(usage);
+    let fresh = AtomicU64::new(0);
     tree.with_folder_made(Arc::new(move |tree, path| {
         let hidden = path.as_os_str().as_encoded_bytes().starts_with(b".");
         if hidden {
             return;
         }
         if let Ok(Some(folder)) = tree.metadata(path, Wait::Yes) {
-            usage.changed(path, folder.len, 0);
+            fresh.store(folder.len, Ordering::Relaxed);
         }
+        // One that was pruned already has been subtracted, so it counts like the one before.
+        usage.changed(path, fresh.load(Ordering::Relaxed), 0);
     }))
 }
 

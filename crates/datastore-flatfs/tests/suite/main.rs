@@ -2,6 +2,7 @@
 
 mod batches;
 mod calls;
+mod checking;
 mod common;
 mod compositions;
 mod conformance;
@@ -13,4 +14,5 @@ mod foreign;
 mod kill;
 mod links;
 mod turns;
+mod usage;
 mod vectors;
