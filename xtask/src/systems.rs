@@ -22,6 +22,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("datastore-files", &["--all-features"]),
     ("datastore-fs", &["--all-features"]),
     ("datastore-flatfs", &["--all-features"]),
+    ("datastore-leveldb", &["--all-features"]),
     ("datastore-open", &["--features", "fs"]),
     ("datastore-cli", &[]),
 ];

@@ -57,6 +57,11 @@ const GUARDS: &[Guard] = &[
         never: NO_NETWORK,
     },
     Guard {
+        name: "datastore-leveldb",
+        at_most: 40,
+        never: NO_NETWORK,
+    },
+    Guard {
         name: "interface-datastore-tests",
         at_most: 90,
         never: NO_NETWORK,
