@@ -75,7 +75,7 @@ where
                 for key in keys_in(range)? {
                     met += 1;
                     if met > max_keys {
-                        return Err(too_many(max_keys));
+                        return Err(too_many_keys(max_keys));
                     }
                     last.insert(Cow::Owned(key?.to_vec()), None);
                 }
@@ -87,7 +87,8 @@ where
     Ok(last.into_iter().map(change).collect())
 }
 
-fn too_many(max_keys: u64) -> Error {
+/// The refusal of a batch whose range deletes meet more keys than the engine takes.
+pub fn too_many_keys(max_keys: u64) -> Error {
     Error::unsupported(format!(
         "the range deletes of this batch meet more than the {max_keys} keys that the engine deletes in one commit"
     ))

@@ -7,7 +7,7 @@ mod stream;
 
 pub use self::{
     check::check_batch,
-    flatten::{Change, flatten},
+    flatten::{Change, flatten, too_many_keys},
     handle::{Handle, guarded},
     stream::{Chunk, scan_stream},
 };

@@ -77,7 +77,7 @@ macro_rules! __with_engine_cases {
             scans { bounds prefixes limits keys_only long lazy one_moment }
             snapshots { isolated several closed }
             upkeep { sync size compact check closed reopened }
-            threads { atomic_for_readers acknowledged_is_there }
+            threads { atomic_for_readers batches_for_single_gets acknowledged_is_there }
             model { operations }
             faults { no_space write_error short_write sync_error read_error }
             power { survives }

@@ -104,6 +104,43 @@ async fn read_trios(engine: &dyn Engine, done: &AtomicBool) -> Outcome {
     Ok(())
 }
 
+/// Who has seen one value of a batch sees the others, too, also by one get after the other.
+pub(crate) async fn batches_for_single_gets(subject: &EngineSubject) -> Outcome<Verdict> {
+    const ROUNDS: u32 = 300;
+    let (_, block_on) = subject.source()?;
+    let number = |value: Option<bytes::Bytes>| {
+        let text = value.and_then(|value| String::from_utf8(value.to_vec()).ok());
+        text.and_then(|text| text.parse::<u32>().ok()).unwrap_or(0)
+    };
+    let engine = subject.shared();
+    let writer = on_thread(&block_on, async move {
+        for round in 1..=ROUNDS {
+            let batch = trio(&round.to_string());
+            engine.commit(&batch, CommitOptions::default()).await?;
+        }
+        Ok(())
+    });
+    let engine = subject.shared();
+    let reader = on_thread(&block_on, async move {
+        let mut last = 0;
+        while last < ROUNDS {
+            for pair in [[b"a", b"z"], [b"z", b"a"]] {
+                let [first, second] = pair;
+                let seen = number(engine.get(first).await?);
+                last = number(engine.get(second).await?);
+                ensure!(
+                    seen <= last,
+                    "a get behind one that saw batch {seen} sees batch {last}"
+                );
+            }
+        }
+        Ok(())
+    });
+    joined(writer)?;
+    joined(reader)?;
+    PROVEN
+}
+
 /// Threads that commit at every durability: each sees what it committed, and in the end all is there.
 pub(crate) async fn acknowledged_is_there(subject: &EngineSubject) -> Outcome<Verdict> {
     const ROUNDS: u32 = 60;

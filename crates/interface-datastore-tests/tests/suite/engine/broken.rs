@@ -235,7 +235,8 @@ impl Broken {
             if self.is(Flaw::TornOnDrop) {
                 pause().await;
             }
-            thread::yield_now();
+            // Long enough for readers to look.
+            thread::sleep(Duration::from_micros(100));
         }
         Ok(())
     }

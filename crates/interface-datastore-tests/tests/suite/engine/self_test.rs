@@ -62,7 +62,7 @@ const TABLE: &[Row] = &[
     (Map(Flaw::CompactionLoses), &["upkeep::compact"]),
     (Map(Flaw::FindsDamage), &["upkeep::check"]),
     (Map(Flaw::LosesConcurrentCommits), &["threads::acknowledged_is_there"]),
-    (Map(Flaw::TornForReaders), &["threads::atomic_for_readers"]),
+    (Map(Flaw::TornForReaders), &["threads::atomic_for_readers", "threads::batches_for_single_gets"]),
     (Map(Flaw::AcceptsUnclaimed), &["batches::range_deletes", "snapshots::isolated", "upkeep::size", "upkeep::compact", "upkeep::check"]),
     (Map(Flaw::Panics), &["reads::get"]),
     (Disk(DiskFlaw::NeverSyncs), &["power::survives"]),

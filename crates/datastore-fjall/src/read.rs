@@ -1,0 +1,263 @@
+//! Reads: of the newest state, and of snapshots.
+
+use std::{fmt, ops::RangeBounds, sync::Arc};
+
+use bytes::Bytes;
+use datastore_engine::{
+    BoxFuture, BoxStream, EngineReader, Entry, Error, Result, Scan,
+    implement::{Chunk, Handle, guarded, scan_stream},
+};
+use datastore_files::Blocking;
+use fjall::Readable;
+
+use crate::{
+    engine::Opened,
+    error::{interrupted, translate},
+};
+
+/// Smaller values are copied, so that one of them does not keep the block alive that it was read from.
+const SHARED_FROM: usize = 1024;
+
+/// The state of one moment. Keeps what it sees from being compacted away as long as it lives.
+#[derive(Clone)]
+pub(crate) struct Snapshot {
+    handle: Arc<Handle<Opened>>,
+    moment: Arc<fjall::Snapshot>,
+    blocking: Blocking,
+}
+
+fn owned(bytes: fjall::Slice) -> Bytes {
+    if bytes.len() < SHARED_FROM {
+        return Bytes::copy_from_slice(&bytes);
+    }
+    bytes.into()
+}
+
+fn get(
+    handle: &Handle<Opened>,
+    opened: &Opened,
+    moment: &fjall::Snapshot,
+    key: &[u8],
+) -> Result<Option<Bytes>> {
+    // fjall's trees take no empty key, not even to look for.
+    if key.is_empty() {
+        return Ok(None);
+    }
+    let found = moment.get(&opened.entries, key);
+    Ok(found
+        .map_err(|error| translate(handle.path(), error))?
+        .map(owned))
+}
+
+/// A get of the newest state if no moment is given.
+async fn get_at(
+    handle: &Arc<Handle<Opened>>,
+    blocking: Blocking,
+    moment: Option<&Arc<fjall::Snapshot>>,
+    keys: &[&[u8]],
+) -> Result<Vec<Option<Bytes>>> {
+    let read = |handle: &Handle<Opened>,
+                opened: &Opened,
+                moment: Option<&fjall::Snapshot>,
+                keys: &[&[u8]]| {
+        let newest;
+        let moment = match moment {
+            Some(moment) => moment,
+            // A plain get may see a part of a batch that is just being applied.
+            None => {
+                newest = opened.database.snapshot();
+                &newest
+            }
+        };
+        keys.iter()
+            .map(|key| get(handle, opened, moment, key))
+            .collect()
+    };
+    if let Some(answer) =
+        handle.try_with(|opened| read(handle, opened, moment.map(Arc::as_ref), keys))
+    {
+        return answer;
+    }
+    let keys: Vec<Vec<u8>> = keys.iter().map(|key| key.to_vec()).collect();
+    let (handle, moment) = (Arc::clone(handle), moment.cloned());
+    let path = handle.path().to_owned();
+    let work = move || {
+        let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+        handle.with(|opened| read(&handle, opened, moment.as_deref(), &keys))
+    };
+    blocking.run(&path, work).await.map_err(interrupted)?
+}
+
+pub(crate) async fn get_one(
+    handle: &Arc<Handle<Opened>>,
+    blocking: Blocking,
+    moment: Option<&Arc<fjall::Snapshot>>,
+    key: &[u8],
+) -> Result<Option<Bytes>> {
+    let mut found = get_at(handle, blocking, moment, &[key]).await?;
+    Ok(found.pop().flatten())
+}
+
+pub(crate) async fn get_many(
+    handle: &Arc<Handle<Opened>>,
+    blocking: Blocking,
+    moment: Option<&Arc<fjall::Snapshot>>,
+    keys: &[&[u8]],
+) -> Result<Vec<Option<Bytes>>> {
+    get_at(handle, blocking, moment, keys).await
+}
+
+/// The entries of a scan, read as they are asked for.
+pub(crate) struct Entries {
+    handle: Arc<Handle<Opened>>,
+    range: Option<fjall::Iter>,
+    scan: Scan,
+    left: u64,
+}
+
+impl Entries {
+    pub(crate) fn new(
+        handle: Arc<Handle<Opened>>,
+        moment: Option<&fjall::Snapshot>,
+        scan: Scan,
+    ) -> Result<Self> {
+        let range = handle.with(|opened| {
+            let bounds = scan.key_range();
+            if bounds.is_empty() {
+                return Ok(None);
+            }
+            let bounds = (bounds.start_bound(), bounds.end_bound());
+            Ok(Some(match moment {
+                Some(moment) => moment.range::<&[u8], _>(&opened.entries, bounds),
+                None => opened
+                    .database
+                    .snapshot()
+                    .range::<&[u8], _>(&opened.entries, bounds),
+            }))
+        })?;
+        let left = scan.limit.unwrap_or(u64::MAX);
+        Ok(Self {
+            handle,
+            range,
+            scan,
+            left,
+        })
+    }
+
+    fn read(&mut self) -> Result<Option<Entry>> {
+        let (Some(range), scan) = (self.range.as_mut(), &self.scan) else {
+            return Ok(None);
+        };
+        self.handle.beside(|| {
+            let next = if scan.reverse {
+                range.next_back()
+            } else {
+                range.next()
+            };
+            let Some(guard) = next else { return Ok(None) };
+            let failed = |error| translate(self.handle.path(), error);
+            let (key, value) = if scan.keys_only {
+                (guard.key().map_err(failed)?, Bytes::new())
+            } else {
+                let (key, value) = guard.into_inner().map_err(failed)?;
+                (key, owned(value))
+            };
+            Ok(Some(Entry {
+                key: owned(key),
+                value,
+            }))
+        })
+    }
+}
+
+impl Iterator for Entries {
+    type Item = Result<Entry>;
+
+    fn next(&mut self) -> Option<Result<Entry>> {
+        self.left = self.left.checked_sub(1)?;
+        self.read().transpose()
+    }
+}
+
+/// Reads everything there is; how many entries, or what went wrong behind so many.
+pub(crate) fn count(handle: &Arc<Handle<Opened>>) -> (u64, Option<Error>) {
+    let mut count = 0;
+    let entries = Entries::new(Arc::clone(handle), None, Scan::all());
+    let outcome = entries.and_then(|mut entries| {
+        entries.try_for_each(|entry| {
+            entry?;
+            count += 1;
+            Ok(())
+        })
+    });
+    (count, outcome.err())
+}
+
+pub(crate) fn scan(
+    handle: Arc<Handle<Opened>>,
+    blocking: Blocking,
+    moment: Option<Arc<fjall::Snapshot>>,
+    scan: Scan,
+) -> BoxStream<'static, Result<Entry>> {
+    let place = Arc::clone(&handle);
+    let open = move || {
+        let path = handle.path().to_owned();
+        guarded(&path, || Entries::new(handle, moment.as_deref(), scan))
+    };
+    scan_stream(open, move |chunk: Chunk<Entries>| {
+        let place = Arc::clone(&place);
+        async move {
+            let filled = blocking.run(place.path(), move || chunk.fill()).await;
+            filled.map_err(interrupted)
+        }
+    })
+}
+
+impl Snapshot {
+    pub(crate) fn new(
+        handle: Arc<Handle<Opened>>,
+        moment: fjall::Snapshot,
+        blocking: Blocking,
+    ) -> Self {
+        Self {
+            handle,
+            moment: Arc::new(moment),
+            blocking,
+        }
+    }
+}
+
+impl EngineReader for Snapshot {
+    fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Bytes>>> {
+        Box::pin(get_one(
+            &self.handle,
+            self.blocking,
+            Some(&self.moment),
+            key,
+        ))
+    }
+
+    fn get_many<'a>(&'a self, keys: &'a [&'a [u8]]) -> BoxFuture<'a, Result<Vec<Option<Bytes>>>> {
+        Box::pin(get_many(
+            &self.handle,
+            self.blocking,
+            Some(&self.moment),
+            keys,
+        ))
+    }
+
+    fn scan(&self, asked: Scan) -> BoxStream<'static, Result<Entry>> {
+        scan(
+            Arc::clone(&self.handle),
+            self.blocking,
+            Some(Arc::clone(&self.moment)),
+            asked,
+        )
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Snapshot").field(&self.handle).finish()
+    }
+}

@@ -1,0 +1,7 @@
+//! The engine by the public suites; and what is its own.
+
+mod conformance;
+mod damage;
+mod durability;
+mod opening;
+mod runtime;
