@@ -12,6 +12,7 @@ mod group;
 mod holder;
 mod hop;
 mod intake;
+mod kept;
 mod ledger;
 mod leftover;
 mod lock;

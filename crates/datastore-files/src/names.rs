@@ -57,7 +57,10 @@ impl Tree {
             .zip(outcomes.iter())
             .filter(|(_, outcome)| outcome.is_ok());
         let folders: HashSet<&Path> = succeeded.map(|(path, _)| folder_of(path)).collect();
-        let with_handle = |folder: &Path| (folder.to_owned(), open.open(folder));
+        let with_handle = |folder: &Path| {
+            let dir = open.open(folder).or_else(|| self.kept_dir(folder));
+            (folder.to_owned(), dir)
+        };
         let folders: Vec<Touched> = folders.into_iter().map(with_handle).collect();
         let synced = self.sync_folders(folders, renamed);
         for (path, outcome) in touched.iter().zip(outcomes) {

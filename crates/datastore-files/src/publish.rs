@@ -343,6 +343,7 @@ impl Tree {
                 Err(error) if error.kind() == io::ErrorKind::NotFound && retries > 0 => {
                     retries -= 1;
                     scratch.folders.forget(folder);
+                    self.forget_kept(folder);
                 }
                 // The folder is a link to another file system.
                 Err(error) if error.kind() == io::ErrorKind::CrossesDevices && retries > 0 => {
@@ -394,8 +395,12 @@ impl Tree {
             return match error.reason() {
                 Reason::NotFound => {
                     // Perhaps because the folder was removed, and made again, since it was opened.
-                    scratch.folders.forget(folder);
-                    if known {
+                    let stale = self
+                        .kept_is_current(folder)
+                        .map_or(known, |current| !current);
+                    if stale {
+                        scratch.folders.forget(folder);
+                        self.forget_kept(folder);
                         self.remove(path, scratch)
                     } else {
                         Ok(Changed::WasAbsent)
@@ -471,11 +476,15 @@ impl Folders {
         if let Some(dir) = self.0.get(folder) {
             return Ok(dir.clone());
         }
+        if let Some(dir) = tree.kept_dir(folder) {
+            return Ok(dir);
+        }
         let dir = if create {
             tree.ensure_dir(folder)?
         } else {
             tree.open_dir(folder)?
         };
+        tree.keep_dir(folder, &dir);
         if self.0.len() >= MAX_FOLDERS {
             self.0.clear();
         }

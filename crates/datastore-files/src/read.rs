@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::error::{Action, FileError, Result};
 use crate::fs::{File, Kind, Metadata, Wait};
-use crate::tree::{Tree, absent_is_none};
+use crate::tree::{Tree, is_absent};
 
 /// Bytes that are compared at a time.
 const PIECE: usize = 1 << 16;
@@ -34,9 +34,10 @@ impl Tree {
         opened: io::Result<File>,
         path: impl Fn() -> PathBuf,
     ) -> Result<Option<OpenFile>> {
-        let opened = opened.map_err(|error| self.failed(Action::Open, &path(), error));
-        let Some(file) = absent_is_none(opened)? else {
-            return Ok(None);
+        let file = match opened {
+            Ok(file) => file,
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(self.failed(Action::Open, &path(), error)),
         };
         let metadata = self.inner.fs.file_metadata(&file);
         let metadata = metadata.map_err(|error| self.failed(Action::Inspect, &path(), error))?;

@@ -98,6 +98,7 @@ pub(crate) fn open_root(path: &Path, options: &FlatfsOptions) -> Result<Tree, Er
         .with_emptied_folders(EmptiedFolders::Keep)
         .with_measured_removals()
         .with_access(Access::Owner)
+        .with_open_folders()
         .with_links_in_root(links))
 }
 

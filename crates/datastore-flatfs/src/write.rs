@@ -61,6 +61,7 @@ impl FlatfsDatastore {
             };
             return inner.hop(Operation::Put, step).await?;
         }
+        let again = bytes_of(&contents);
         let contents = self.written_ahead(&put, contents).await?;
         let prepare = move || {
             let (change, before) = match put.prepare(&store, contents)? {
@@ -69,7 +70,12 @@ impl FlatfsDatastore {
             };
             let conclude = Box::new(move |outcome| {
                 let _pass = pass;
-                put.conclude(&store, outcome, before)
+                match again {
+                    Some(bytes) if is_lost(&outcome) => {
+                        put.apply(&store, Contents::Bytes(bytes), Safety::Power)
+                    }
+                    _ => put.conclude(&store, outcome, before),
+                }
             });
             Ok(Prepared { change, conclude })
         };
@@ -177,6 +183,23 @@ impl Before {
     }
 }
 
+/// The value of a put that can be done again.
+fn bytes_of(contents: &Contents) -> Option<Bytes> {
+    match contents {
+        Contents::Bytes(bytes) => Some(bytes.clone()),
+        Contents::Temp(_) => None,
+    }
+}
+
+/// Whether another program took away what a put was about to use: go-ds-flatfs empties the folder of temporary files when it
+/// opens the directory, and a value that was to be kept may be deleted.
+fn is_lost(outcome: &Outcome) -> bool {
+    match outcome {
+        Err(error) => error.reason() == Reason::NotFound,
+        Ok(changed) => *changed == Changed::WasAbsent,
+    }
+}
+
 /// What is left to do of a put.
 enum Step {
     /// Nothing: the value is there and withstands what it should.
@@ -202,10 +225,7 @@ impl Put {
     }
 
     fn apply(&self, store: &Inner, contents: Contents, safety: Safety) -> Result<Written> {
-        let again = match &contents {
-            Contents::Bytes(bytes) => Some(bytes.clone()),
-            Contents::Temp(_) => None,
-        };
+        let again = bytes_of(&contents);
         let mut contents = contents;
         for _ in 0..RETRIES {
             let (change, before) = match self.step(store, contents, safety)? {
@@ -213,11 +233,8 @@ impl Put {
                 Step::Change(change, before) => (change, before),
             };
             let outcome = store.apply_one(change, safety);
-            match (&outcome, &again) {
-                // go-ds-flatfs empties the folder of temporary files when it opens the directory.
-                (Err(error), Some(bytes)) if error.reason() == Reason::NotFound => {
-                    contents = Contents::Bytes(bytes.clone());
-                }
+            match &again {
+                Some(bytes) if is_lost(&outcome) => contents = Contents::Bytes(bytes.clone()),
                 _ => return self.conclude(store, outcome, before),
             }
         }
@@ -355,7 +372,9 @@ impl Inner {
         let found = *file.metadata();
         let same = file.holds(value)?
             && !self.tree.has_failed(path)
-            && !self.unclean.is_torn(&self.tree, path, key, &found, Wait::Yes)?;
+            && !self
+                .unclean
+                .is_torn(&self.tree, path, key, &found, Wait::Yes)?;
         Ok(match same {
             true => Before::Same(found),
             false => Before::Other(found.len),

@@ -1,0 +1,168 @@
+//! Folders that stay open, so that what is done in them looks up one name instead of a path.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::fs::{Dir, Kind, Wait};
+use crate::patience::is_open_limit;
+use crate::tree::{Tree, is_absent};
+
+/// All trees of the process together keep this part of the files that it may have open.
+const PART_OF_LIMIT: usize = 4;
+/// And no more than these.
+const MOST: usize = 2048;
+/// Folders kept open by all trees.
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+
+/// The folders of a root that stay open. Which were first stay: where there are more than may be kept, changing them would cost
+/// more than it saves.
+#[derive(Debug, Default)]
+pub(crate) struct KeptFolders(RwLock<HashMap<OsString, Kept>>);
+
+#[derive(Debug, Clone)]
+struct Kept {
+    dir: Dir,
+    id: u64,
+}
+
+impl KeptFolders {
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<OsString, Kept>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<OsString, Kept>> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, folder: &OsStr) -> Option<Kept> {
+        self.read().get(folder).cloned()
+    }
+
+    fn insert(&self, folder: &OsStr, kept: Kept) {
+        if self.write().insert(folder.to_owned(), kept).is_none() {
+            OPEN.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn remove(&self, folder: &OsStr) {
+        if self.write().remove(folder).is_some() {
+            OPEN.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for KeptFolders {
+    fn drop(&mut self) {
+        OPEN.fetch_sub(self.read().len(), Ordering::Relaxed);
+    }
+}
+
+/// How many folders the process may keep open.
+fn limit() -> usize {
+    static LIMIT: OnceLock<usize> = OnceLock::new();
+    *LIMIT.get_or_init(|| MOST.min(open_files() / PART_OF_LIMIT))
+}
+
+#[cfg(unix)]
+fn open_files() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit.map_or(usize::MAX, |limit| {
+        usize::try_from(limit).unwrap_or(usize::MAX)
+    })
+}
+
+/// Where handles are paths, keeping them saves nothing.
+#[cfg(not(unix))]
+fn open_files() -> usize {
+    0
+}
+
+impl Tree {
+    /// Does something with a file of a folder that is kept open; none if it has to be done by the path.
+    pub(crate) fn in_kept<T>(
+        &self,
+        path: &Path,
+        wait: Wait,
+        act: impl Fn(&Dir, &Path) -> io::Result<T>,
+    ) -> Option<io::Result<T>> {
+        let kept_folders = self.kept.as_ref()?;
+        let (folder, name) = (path.parent()?, path.file_name()?);
+        let kept = match kept_folders.get(folder.as_os_str()) {
+            Some(kept) => kept,
+            None if wait == Wait::Yes => self.keep(folder)?,
+            None => return None,
+        };
+        match act(&kept.dir, Path::new(name)) {
+            Err(error) if is_open_limit(&error) => None,
+            Err(error) if is_absent(&error) && !self.is_current(folder, &kept) => {
+                kept_folders.remove(folder.as_os_str());
+                None
+            }
+            outcome => Some(outcome),
+        }
+    }
+
+    /// The folder, if it is kept open. It may have been removed meanwhile.
+    pub(crate) fn kept_dir(&self, folder: &Path) -> Option<Dir> {
+        let kept = self.kept.as_ref()?.get(folder.as_os_str())?;
+        Some(kept.dir)
+    }
+
+    /// Keeps a folder open that was opened for something else, if there is room.
+    pub(crate) fn keep_dir(&self, folder: &Path, dir: &Dir) {
+        if self.may_keep(folder) {
+            self.keep_opened(folder, dir.clone());
+        }
+    }
+
+    /// Whether a folder that is kept open still has its name; none if it is not kept.
+    pub(crate) fn kept_is_current(&self, folder: &Path) -> Option<bool> {
+        let kept = self.kept.as_ref()?.get(folder.as_os_str())?;
+        Some(self.is_current(folder, &kept))
+    }
+
+    /// Lets go of a folder.
+    pub(crate) fn forget_kept(&self, folder: &Path) {
+        if let Some(kept) = &self.kept {
+            kept.remove(folder.as_os_str());
+        }
+    }
+
+    fn keep(&self, folder: &Path) -> Option<Kept> {
+        if !self.may_keep(folder) {
+            return None;
+        }
+        let opened = self.open_dir(folder).ok()?;
+        self.keep_opened(folder, opened)
+    }
+
+    /// Only folders of the root are kept, and none that is a link.
+    fn may_keep(&self, folder: &Path) -> bool {
+        let in_root = || {
+            folder
+                .parent()
+                .is_some_and(|root| root.as_os_str().is_empty())
+        };
+        self.kept.is_some() && OPEN.load(Ordering::Relaxed) < limit() && in_root()
+    }
+
+    fn keep_opened(&self, folder: &Path, dir: Dir) -> Option<Kept> {
+        let id = self.inner.fs.dir_metadata(&dir).ok()?.id;
+        let kept = Kept { dir, id };
+        if !self.is_current(folder, &kept) {
+            return None;
+        }
+        self.kept.as_ref()?.insert(folder.as_os_str(), kept.clone());
+        Some(kept)
+    }
+
+    /// The open folder keeps its name in the caches of the system, so that asking for it does not wait for the disk.
+    fn is_current(&self, folder: &Path, kept: &Kept) -> bool {
+        let found = self.inner.fs.metadata(&self.inner.root, folder, Wait::Yes);
+        found.is_ok_and(|found| found.kind == Kind::Dir && found.id == kept.id)
+    }
+}
