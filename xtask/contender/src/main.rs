@@ -20,6 +20,7 @@ mod workload;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Parser;
@@ -108,7 +109,18 @@ async fn over<S: Subject>(
     Workloads::new(options, open).run().await
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        // On the last line alone, which is the one that the harness shows.
+        Err(error) => {
+            eprintln!("contender: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     let cli = Cli::parse();
     let runtime = || tokio::runtime::Builder::new_multi_thread().build();
     match &cli.mode {
