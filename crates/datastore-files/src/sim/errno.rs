@@ -30,6 +30,8 @@ pub enum Errno {
     BadHandle,
     /// `EFBIG`: the file would become too large.
     FileTooLarge,
+    /// `EXDEV`: the two places are on different file systems.
+    CrossesDevices,
     /// `ELOOP`: too many symbolic links on the way.
     TooManyLinks,
 }
@@ -51,6 +53,7 @@ impl From<Errno> for io::Error {
             Errno::NameTooLong => System::NAMETOOLONG,
             Errno::BadHandle => System::BADF,
             Errno::FileTooLarge => System::FBIG,
+            Errno::CrossesDevices => System::XDEV,
             Errno::TooManyLinks => System::LOOP,
         }
         .into()
@@ -70,6 +73,7 @@ impl From<Errno> for io::Error {
             Errno::NotSupported => io::ErrorKind::Unsupported,
             Errno::NameTooLong => io::ErrorKind::InvalidInput,
             Errno::FileTooLarge => io::ErrorKind::FileTooLarge,
+            Errno::CrossesDevices => io::ErrorKind::CrossesDevices,
             // There is no portable kind for these.
             Errno::Io | Errno::TooManyFiles | Errno::BadHandle | Errno::TooManyLinks => {
                 io::ErrorKind::Other

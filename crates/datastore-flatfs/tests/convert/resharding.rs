@@ -1,7 +1,10 @@
 //! Another function for a store, in place.
 
 use std::fs;
+use std::sync::Arc;
 
+use datastore_files::RealFs;
+use datastore_files::sim::{Errno, Fault, FaultyFs, FsOp, OpKind};
 use datastore_flatfs::{FlatfsDatastore, Names, convert};
 use interface_datastore::{DatastoreExt, ErrorKind, Key};
 use pollster::block_on;
@@ -98,6 +101,57 @@ fn what_would_be_mixed_up_is_refused_before_anything_is_changed() {
         fs::remove_file(store.join(stray)).unwrap();
         check(&store, &keys);
     }
+}
+
+/// Where a rename that replaces nothing is a link and a removal, a process may end in between.
+#[test]
+fn a_value_in_both_places_is_looked_at() {
+    let place = Place::new();
+    let path = place.path("s");
+    let unfinished = "/repo/flatfs/resharding/v1 /repo/flatfs/shard/v1/prefix/3 /repo/flatfs/shard/v1/suffix/2\n";
+    place.write("s/SHARDING", unfinished);
+    place.write("s/QUU/QUUX.data", "QUUX");
+    fs::create_dir(path.join("UX")).unwrap();
+    fs::hard_link(path.join("QUU/QUUX.data"), path.join("UX/QUUX.data")).unwrap();
+    convert::resume(&path, &options(), &mut go_on).unwrap();
+    let keys = ["QUUX".to_owned()];
+    assert_eq!(place.tree("s"), expected("suffix/2", &keys));
+
+    place.write("s/SHARDING", unfinished);
+    place.write("s/QUU/QUUX.data", "another");
+    let outcome = convert::resume(&path, &options(), &mut go_on);
+    let here = path.join("QUU/QUUX.data");
+    refused(outcome, ErrorKind::Damaged, &here, "UX/QUUX.data");
+    fs::remove_file(here).unwrap();
+    convert::resume(&path, &options(), &mut go_on).unwrap();
+    check(&path, &keys);
+}
+
+#[test]
+fn values_are_copied_where_they_cannot_be_renamed() {
+    let place = Place::new();
+    let keys = keys(6);
+    let path = place.store("s", "prefix/3", &keys);
+    let large = "0123456789".repeat(70_000);
+    place.write("s/LAR/LARGE.data", &large);
+    // As between a folder and one that is a link to another disk.
+    let apart = |op: &FsOp<'_>| match (op.kind, op.path.parent()) {
+        (OpKind::Rename, Some(from)) if !from.ends_with(".temp") => {
+            Fault::Fail(Errno::CrossesDevices)
+        }
+        _ => Fault::Pass,
+    };
+    let fs = FaultyFs::new(Arc::new(RealFs::new()), apart);
+    let options = options().with_fs(Arc::new(fs));
+    let done = convert::reshard(&path, function("suffix/2"), &options, &mut go_on).unwrap();
+    assert_eq!(done.values, 7);
+    let mut tree = place.tree("s");
+    assert!(
+        tree.remove("GE/LARGE.data")
+            .is_some_and(|value| value == large)
+    );
+    tree.remove("GE/");
+    assert_eq!(tree, expected("suffix/2", &keys));
 }
 
 #[test]
