@@ -1,5 +1,6 @@
 //! Keys that are hashes of their values, as those of blocks are.
 
+#[cfg(feature = "multihash")]
 use interface_datastore::Key;
 
 /// A multihash of an algorithm that is known here.
@@ -229,4 +230,4 @@ mod without {
     }
 }
 #[cfg(not(feature = "multihash"))]
-pub(crate) use self::without::{Algorithm, Hasher};
+use self::without::Algorithm;

@@ -125,7 +125,7 @@ impl Inner {
                         place,
                         key,
                         value: None,
-                    }))
+                    }));
                 }
                 _ => {
                     return Err(Error::unsupported(

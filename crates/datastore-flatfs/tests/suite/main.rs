@@ -2,11 +2,13 @@
 
 mod batches;
 mod calls;
+#[cfg(feature = "multihash")]
 mod checking;
 mod common;
 mod compositions;
 mod conformance;
 mod converting;
+#[cfg(feature = "multihash")]
 mod doubt;
 mod durability;
 mod errors;

@@ -30,7 +30,7 @@ fn walked(folder: &Path, in_root: bool) -> u64 {
             sum += entry.metadata().unwrap().len();
         } else if kind.is_dir() {
             sum += walked(&entry.path(), false);
-        } else if !is_note && !(in_root && name == CACHE) {
+        } else if !(is_note || in_root && name == CACHE) {
             sum += entry.metadata().unwrap().len();
         }
     }
