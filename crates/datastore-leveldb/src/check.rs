@@ -213,7 +213,13 @@ fn check_table(db: &Database, meta: &TableMeta) -> Result<Vec<Finding>, Failure>
     };
     match db.open_table(meta, Wait::Yes) {
         Ok(table) => check.blocks(db, &table)?,
-        Err(failure) => check.failed("damaged-table", failure, None)?,
+        Err(failure) if meta.is_missing => check.failed("missing-table", failure, None)?,
+        Err(failure) => {
+            check.failed("damaged-table", failure, None)?;
+            if db.salvage {
+                check.recovered(db)?;
+            }
+        }
     }
     Ok(check.findings)
 }
@@ -226,8 +232,28 @@ struct TableCheck<'a> {
 }
 
 impl TableCheck<'_> {
+    /// Tells what salvage makes of a damaged table.
+    fn recovered(&mut self, db: &Database) -> Result<(), Failure> {
+        let table = match db.table(self.meta, Wait::Yes) {
+            Ok(table) => table,
+            Err(failure) if failure.is_loss() => return Ok(()),
+            Err(failure) => return Err(failure),
+        };
+        let how_much = match table.loss {
+            None => "; salvage has found all of its blocks".to_owned(),
+            Some(_) => format!(
+                "; salvage has found the blocks of its first {} bytes",
+                table.entries_end
+            ),
+        };
+        if let Some(finding) = self.findings.last_mut() {
+            finding.detail.push_str(&how_much);
+        }
+        Ok(())
+    }
+
     fn blocks(&mut self, db: &Database, table: &Table) -> Result<(), Failure> {
-        let damaged = |what| Failure::Damaged(table.damage(Some(table.index_handle.offset), what));
+        let damaged = |what| Failure::Damaged(table.damage(Some(table.entries_end), what));
         let mut index = match Ascending::new(&table.index, None) {
             Ok(index) => index,
             Err(what) => return self.failed("damaged-table", damaged(what), None),
@@ -256,7 +282,7 @@ impl TableCheck<'_> {
         let handle = match Handle::parse(&entry.value) {
             Ok(handle) => handle,
             Err(what) => {
-                let failure = Failure::Damaged(table.damage(Some(table.index_handle.offset), what));
+                let failure = Failure::Damaged(table.damage(Some(table.entries_end), what));
                 return self.failed("damaged-block", failure, keys);
             }
         };

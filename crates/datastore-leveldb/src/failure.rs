@@ -89,7 +89,7 @@ impl Failure {
             Self::Damaged(damage) => new(ErrorKind::Damaged)
                 .with_detail(damage.detail())
                 .with_path(damage.path)
-                .with_remedy("restore it from a backup, or open it with the option salvage, which serves what can be read"),
+                .with_remedy("restore it from a backup; the option salvage serves what can be read"),
             Self::Vanished(path) => new(ErrorKind::Failed)
                 .with_detail("a file of the database is gone: another program has changed the database since it was opened")
                 .with_path(path)

@@ -65,8 +65,8 @@ impl LevelOptions {
     /// Whether what can be read of a damaged database is served. Default: no, damage is an error.
     ///
     /// What cannot be read is passed over in queries, so a key may show an older value, or one that was deleted, if the
-    /// newer entry is lost; a `get` that finds nothing but damage where the key should be still fails. Without a usable
-    /// manifest all tables and logs of the folder are read. [`Maintenance::Check`](interface_datastore::Maintenance::Check)
+    /// newer entry is lost; a `get` that finds nothing but a damaged block or table where the key should be still fails.
+    /// Without a usable manifest all tables and logs of the folder are read. [`Maintenance::Check`](interface_datastore::Maintenance::Check)
     /// tells what is lost.
     #[must_use]
     pub fn with_salvage(mut self, salvage: bool) -> Self {

@@ -125,6 +125,7 @@ impl TableWalk {
             let table = db.table(&self.meta, wait)?;
             let opened = open_index(&table.index, self.direction, self.bound.as_deref());
             self.index = opened.map_err(damaged)?;
+            self.lost = table.loss.clone().map(Failure::Damaged);
         }
         let Index::Open { first, walk } = &mut self.index else {
             return Ok(None);

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io;
 use std::ops::Range;
 use std::path::Path;
 
 use bytes::Bytes;
-use datastore_files::{OpenFile, Tree, Wait};
+use datastore_files::{Action, FileError, OpenFile, Tree, Wait};
 use interface_datastore::{Error, ErrorKind, Operation};
 
 use crate::failure::{Damage, Failure};
@@ -82,12 +83,14 @@ impl Listing {
     }
 }
 
-fn unreadable(tree: &Tree, error: std::io::Error) -> Failure {
-    Failure::File(datastore_files::FileError::new(
-        datastore_files::Action::List,
-        tree.path(),
-        error,
-    ))
+fn unreadable(tree: &Tree, error: io::Error) -> Failure {
+    Failure::File(FileError::new(Action::List, tree.path(), error))
+}
+
+/// Asks for a read to be repeated where it may wait.
+pub(crate) fn would_block(tree: &Tree, name: &Path) -> Failure {
+    let error = io::ErrorKind::WouldBlock.into();
+    Failure::File(FileError::new(Action::Read, &tree.full(name), error))
 }
 
 /// Opens a file of the folder, which was there before.
@@ -118,4 +121,9 @@ pub(crate) fn damage(tree: &Tree, name: &Path, offset: Option<u64>, what: &'stat
         offset,
         what,
     }
+}
+
+/// That a table is not where the manifest says.
+pub(crate) fn missing_table(tree: &Tree, name: &Path) -> Damage {
+    damage(tree, name, None, "a table is missing")
 }

@@ -21,16 +21,20 @@ pub(crate) struct TableMeta {
     pub(crate) len: Option<u64>,
     /// First and last internal key; none if only the table itself tells.
     pub(crate) keys: Option<(Bytes, Bytes)>,
+    /// Whether the manifest lists it, but the file was not there.
+    pub(crate) is_missing: bool,
 }
 
 impl TableMeta {
-    /// A table as the manifest tells of it.
-    pub(crate) fn listed(entry: TableEntry, name: &OsString) -> Self {
+    /// A table as the manifest tells of it, and the name of its file if that is there.
+    pub(crate) fn listed(entry: TableEntry, name: Option<&OsString>) -> Self {
+        let usual = || PathBuf::from(format!("{:06}.ldb", entry.number));
         Self {
             number: entry.number,
-            name: PathBuf::from(name),
+            name: name.map_or_else(usual, PathBuf::from),
             len: Some(entry.len),
             keys: Some((entry.smallest, entry.largest)),
+            is_missing: name.is_none(),
         }
     }
 
@@ -41,6 +45,7 @@ impl TableMeta {
             name: PathBuf::from(name),
             len: None,
             keys: None,
+            is_missing: false,
         }
     }
 

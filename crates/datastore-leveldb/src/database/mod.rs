@@ -9,6 +9,7 @@ mod manifest;
 mod memtable;
 pub(crate) mod merge;
 mod open;
+mod recover;
 mod table;
 
 use std::path::Path;
@@ -55,18 +56,33 @@ impl Database {
         })
     }
 
-    /// An open table, from the cache if it is there.
+    /// An open table, from the cache if it is there. In a database that is salvaged, what is left of a damaged one.
     pub(crate) fn table(&self, meta: &TableMeta, wait: Wait) -> Result<Arc<Table>, Failure> {
         if let Some(table) = self.tables.get(&meta.number) {
             return Ok(table);
         }
-        let table = Arc::new(self.open_table(meta, wait)?);
+        let is_recoverable = self.salvage && !meta.is_missing;
+        let table = match self.open_table(meta, wait) {
+            // The whole table is searched: not where it is polled.
+            Err(Failure::Damaged(_)) if is_recoverable && wait == Wait::No => {
+                return Err(files::would_block(&self.tree, &meta.name));
+            }
+            Err(Failure::Damaged(damage)) if is_recoverable => {
+                Table::recover(&self.tree, meta, damage, self.max_block_len, wait)
+            }
+            opened => opened,
+        };
+        let table = Arc::new(table?);
         self.tables.insert(meta.number, Arc::clone(&table), 1);
         Ok(table)
     }
 
-    /// Opens a table, past the cache.
+    /// Opens a table, past the cache and salvage.
     pub(crate) fn open_table(&self, meta: &TableMeta, wait: Wait) -> Result<Table, Failure> {
+        if meta.is_missing {
+            let damage = files::missing_table(&self.tree, &meta.name);
+            return Err(Failure::Damaged(damage));
+        }
         Table::open(&self.tree, meta, self.max_block_len, wait)
     }
 

@@ -64,7 +64,7 @@ fn load_once(tree: &Tree, options: &LevelOptions) -> Result<Contents, Failure> {
     let listing = Listing::read(tree)?;
     let mut manifest = manifest::read(tree, &listing, manifest::current(tree)?)?;
     let mut findings = std::mem::take(&mut manifest.findings);
-    let tables = tables(tree, &listing, &mut manifest, options, &mut findings)?;
+    let tables = tables(tree, &listing, &mut manifest, options.salvage)?;
     let (levels, overlapping) = Levels::of(tables);
     for level in overlapping {
         let detail =
@@ -95,23 +95,17 @@ fn tables(
     tree: &Tree,
     listing: &Listing,
     manifest: &mut Manifest,
-    options: &LevelOptions,
-    findings: &mut Vec<Finding>,
+    salvage: bool,
 ) -> Result<Vec<(u64, TableMeta)>, Failure> {
-    let mut tables = Vec::new();
-    for ((level, number), entry) in std::mem::take(&mut manifest.tables) {
-        if let Some(name) = listing.tables.get(&number) {
-            tables.push((level, TableMeta::listed(entry, name)));
-            continue;
+    let listed = std::mem::take(&mut manifest.tables).into_iter();
+    let tables = listed.map(|((level, number), entry)| {
+        let table = TableMeta::listed(entry, listing.tables.get(&number));
+        match table.is_missing && !salvage {
+            true => Err(Failure::Damaged(files::missing_table(tree, &table.name))),
+            false => Ok((level, table)),
         }
-        let name = format!("{number:06}.ldb");
-        let damage = files::damage(tree, name.as_ref(), None, "a table is missing");
-        if !options.salvage {
-            return Err(Failure::Damaged(damage));
-        }
-        findings.push(damage.finding(Severity::Error, "missing-table"));
-    }
-    Ok(tables)
+    });
+    tables.collect()
 }
 
 fn replay<'a>(

@@ -1,15 +1,17 @@
 //! Tables and their blocks.
 
 use std::ops::Range;
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use datastore_files::{OpenFile, Tree, Wait};
 
 use super::files;
 use super::levels::TableMeta;
+use super::recover::recover;
 use crate::failure::{Damage, Failure};
 use crate::format::block::{Ascending, Block};
-use crate::format::table::{self, BlockFault, FOOTER, Handle};
+use crate::format::table::{self, BlockFault, FOOTER, Footer, Handle};
 use crate::format::{Fault, internal_key::first_of};
 
 /// An open table.
@@ -17,10 +19,13 @@ use crate::format::{Fault, internal_key::first_of};
 pub(crate) struct Table {
     file: OpenFile,
     tree: Tree,
-    meta_name: std::path::PathBuf,
+    name: PathBuf,
     len: u64,
     pub(crate) index: Block,
-    pub(crate) index_handle: Handle,
+    /// Where the blocks with entries end.
+    pub(crate) entries_end: u64,
+    /// Why some blocks of a recovered table may be missing.
+    pub(crate) loss: Option<Damage>,
 }
 
 impl Table {
@@ -31,27 +36,52 @@ impl Table {
         max_block: u64,
         wait: Wait,
     ) -> Result<Self, Failure> {
-        let file = files::open(tree, &meta.name, wait)?;
-        let found = file.metadata().len;
-        let len = meta.len.unwrap_or(found);
-        let damaged = |what| Failure::Damaged(files::damage(tree, &meta.name, None, what));
-        if found < len {
+        let mut opened = Self::without_index(tree, meta, wait)?;
+        let footer = opened.footer(wait)?;
+        opened.index = opened.read_block(footer.index, max_block, wait)?;
+        opened.entries_end = footer.meta_index.offset;
+        Ok(opened)
+    }
+
+    fn footer(&self, wait: Wait) -> Result<Footer, Failure> {
+        let damaged = |what| Failure::Damaged(self.damage(None, what));
+        if self.file.metadata().len < self.len {
             return Err(damaged("the table is shorter than the manifest says"));
         }
-        let footer_at = len.checked_sub(FOOTER);
-        let footer_at = footer_at.ok_or_else(|| damaged("the table is too short to be one"))?;
-        let footer = file.read(footer_at..len, wait)?;
-        let index_handle = table::index_of(&footer).map_err(damaged)?;
-        let mut opened = Self {
+        let at = self.len.checked_sub(FOOTER);
+        let at = at.ok_or_else(|| damaged("the table is too short to be one"))?;
+        table::parse_footer(&self.file.read(at..self.len, wait)?).map_err(damaged)
+    }
+
+    /// Opens the file of a table that [`open`](Self::open) has found damaged, and looks for its blocks.
+    pub(crate) fn recover(
+        tree: &Tree,
+        meta: &TableMeta,
+        damage: Damage,
+        max_block: u64,
+        wait: Wait,
+    ) -> Result<Self, Failure> {
+        let mut opened = Self::without_index(tree, meta, wait)?;
+        let footer = opened.footer(wait).ok();
+        opened.len = opened.file.metadata().len;
+        let recovered = recover(&opened.file, footer, max_block, wait)?;
+        opened.index = recovered.index;
+        opened.entries_end = recovered.end;
+        opened.loss = (!recovered.is_complete).then_some(damage);
+        Ok(opened)
+    }
+
+    fn without_index(tree: &Tree, meta: &TableMeta, wait: Wait) -> Result<Self, Failure> {
+        let file = files::open(tree, &meta.name, wait)?;
+        Ok(Self {
+            len: meta.len.unwrap_or(file.metadata().len),
             file,
             tree: tree.clone(),
-            meta_name: meta.name.clone(),
-            len,
+            name: meta.name.clone(),
             index: Block::empty(),
-            index_handle,
-        };
-        opened.index = opened.read_block(index_handle, max_block, wait)?;
-        Ok(opened)
+            entries_end: 0,
+            loss: None,
+        })
     }
 
     /// Reads a block from the file.
@@ -65,7 +95,7 @@ impl Table {
         let bytes = table::open_block(&stored, max).map_err(|fault| match fault {
             BlockFault::Damaged(what) => self.damaged(handle, what),
             BlockFault::Compression(kind) => Failure::Compression {
-                path: self.tree.full(&self.meta_name),
+                path: self.tree.full(&self.name),
                 kind,
             },
             BlockFault::TooLarge(len) => self.too_large(len, max),
@@ -86,7 +116,7 @@ impl Table {
     }
 
     fn too_large(&self, len: u64, max: u64) -> Failure {
-        let path = self.tree.full(&self.meta_name);
+        let path = self.tree.full(&self.name);
         Failure::TooLarge { path, len, max }
     }
 
@@ -96,14 +126,14 @@ impl Table {
 
     /// Damage in this table.
     pub(crate) fn damage(&self, offset: Option<u64>, what: Fault) -> Damage {
-        files::damage(&self.tree, &self.meta_name, offset, what)
+        files::damage(&self.tree, &self.name, offset, what)
     }
 
     /// Bytes of the file between the blocks in which two keys would be.
     pub(crate) fn len_between(&self, low: &[u8], high: Option<&[u8]>) -> Result<u64, Fault> {
         let Range { start, end } = self.offset_of(low)?..match high {
             Some(high) => self.offset_of(high)?,
-            None => self.index_handle.offset,
+            None => self.entries_end,
         };
         Ok(end.saturating_sub(start))
     }
@@ -112,7 +142,7 @@ impl Table {
     fn offset_of(&self, user: &[u8]) -> Result<u64, Fault> {
         match Ascending::new(&self.index, Some(&first_of(user)))?.next()? {
             Some(entry) => Ok(Handle::parse(&entry.value)?.offset),
-            None => Ok(self.index_handle.offset),
+            None => Ok(self.entries_end),
         }
     }
 }

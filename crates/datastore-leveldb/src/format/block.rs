@@ -4,7 +4,11 @@ use std::{cmp::Ordering, ops::Range};
 
 use bytes::Bytes;
 
-use super::{Fault, internal_key, reader::Reader};
+use super::{
+    Fault, internal_key,
+    reader::{Reader, write_varint},
+    table::Handle,
+};
 
 /// A block, its compression undone. Clones share its bytes.
 #[derive(Debug, Clone)]
@@ -159,6 +163,26 @@ impl Block {
         }
         Ok(low)
     }
+}
+
+/// The bytes of an index that leads to these blocks, each with its last key; for tables whose own index is lost.
+pub(crate) fn encode_index(blocks: &[(Vec<u8>, Handle)]) -> Bytes {
+    let (mut bytes, mut restarts) = (Vec::new(), Vec::new());
+    for (key, handle) in blocks {
+        restarts.push(bytes.len());
+        let value = handle.encode();
+        for number in [0, key.len() as u64, value.len() as u64] {
+            write_varint(&mut bytes, number);
+        }
+        bytes.extend_from_slice(key);
+        bytes.extend_from_slice(&value);
+    }
+    let count = restarts.len();
+    for number in restarts.into_iter().chain([count]) {
+        // An index of 4 GiB would lead to more blocks than a file has.
+        bytes.extend_from_slice(&(number as u32).to_le_bytes());
+    }
+    bytes.into()
 }
 
 /// Gives the entries of a block from the first one not before a key on.

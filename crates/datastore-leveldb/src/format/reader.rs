@@ -71,9 +71,19 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Appends a number as [`Reader::varint`] reads it.
+pub(super) fn write_varint(to: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        // The lowest seven bits, and that more follow.
+        to.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    to.push(number as u8);
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Reader;
+    use super::*;
 
     #[test]
     fn varints() {
@@ -95,6 +105,11 @@ mod tests {
             (&[], None),
         ] {
             assert_eq!(Reader::new(bytes).varint(), expected, "{bytes:x?}");
+            if let Some(number) = expected {
+                let mut written = Vec::new();
+                write_varint(&mut written, number);
+                assert_eq!(written, bytes);
+            }
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 
-use super::{Fault, checksum, reader::Reader};
+use super::{
+    Fault, checksum,
+    reader::{Reader, write_varint},
+};
 
 /// Bytes at the end of a table that tell where its index is.
 pub(crate) const FOOTER: u64 = 48;
@@ -35,14 +38,30 @@ impl Handle {
         Self::read(&mut Reader::new(value)).ok_or("an index does not tell where a block lies")
     }
 
+    /// The value of an index that [`parse`](Self::parse) reads.
+    pub(crate) fn encode(self) -> Vec<u8> {
+        let mut value = Vec::new();
+        write_varint(&mut value, self.offset);
+        write_varint(&mut value, self.len);
+        value
+    }
+
     /// Where the block and its trailer end.
     pub(crate) fn end(self) -> Option<u64> {
         self.offset.checked_add(self.len)?.checked_add(TRAILER)
     }
 }
 
-/// Finds the index in a footer.
-pub(crate) fn index_of(footer: &[u8]) -> Result<Handle, Fault> {
+/// What a footer leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Footer {
+    /// The index of filters and statistics, which are not used. It comes after all blocks with entries.
+    pub(crate) meta_index: Handle,
+    pub(crate) index: Handle,
+}
+
+/// Takes a footer apart.
+pub(crate) fn parse_footer(footer: &[u8]) -> Result<Footer, Fault> {
     const BAD: Fault = "the footer does not tell where the index lies";
     let (handles, magic) = footer
         .split_at_checked(footer.len().saturating_sub(8))
@@ -53,9 +72,10 @@ pub(crate) fn index_of(footer: &[u8]) -> Result<Handle, Fault> {
         _ => return Err("it does not end as a table of LevelDB does"),
     }
     let mut reader = Reader::new(handles);
-    // The first one leads to filters and statistics, which are not used.
-    Handle::read(&mut reader).ok_or(BAD)?;
-    Handle::read(&mut reader).ok_or(BAD)
+    Ok(Footer {
+        meta_index: Handle::read(&mut reader).ok_or(BAD)?,
+        index: Handle::read(&mut reader).ok_or(BAD)?,
+    })
 }
 
 /// Why a stored block cannot be had.
@@ -153,18 +173,21 @@ mod tests {
         let mut footer = vec![1, 2, 3, 4];
         footer.resize(40, 0);
         footer.extend_from_slice(&MAGIC.to_le_bytes());
-        let expected = Handle { offset: 3, len: 4 };
-        assert_eq!(index_of(&footer), Ok(expected));
+        let expected = Footer {
+            meta_index: Handle { offset: 1, len: 2 },
+            index: Handle { offset: 3, len: 4 },
+        };
+        assert_eq!(parse_footer(&footer), Ok(expected));
         for (at, byte) in [(47, 0), (0, 0x80)] {
             let mut bad = footer.clone();
             bad[at] = byte;
             if at == 0 {
                 bad[..40].fill(0x80);
             }
-            assert!(index_of(&bad).is_err());
+            assert!(parse_footer(&bad).is_err());
         }
-        assert!(index_of(b"").is_err());
+        assert!(parse_footer(b"").is_err());
         footer[40..].copy_from_slice(&ROCKSDB[0].to_le_bytes());
-        assert_eq!(index_of(&footer), Err("it is a table of RocksDB"));
+        assert_eq!(parse_footer(&footer), Err("it is a table of RocksDB"));
     }
 }

@@ -149,34 +149,76 @@ fn a_damaged_block() {
     }
 }
 
+/// What can be done to a table: where its blocks end can be found without index and footer.
 #[test]
-fn tables_that_are_lost() {
-    let written = expected("tables_snappy");
-    let cut = |path: &Path| change(path, |bytes| bytes.truncate(bytes.len() - 1));
-    let footer = |path: &Path| {
-        change(path, |bytes| {
-            let last = bytes.len() - 1;
-            bytes[last] ^= 1;
-        });
+fn damaged_tables() {
+    let flip = |from_end: usize| {
+        move |path: &Path| {
+            change(path, |bytes| {
+                let at = bytes.len() - from_end;
+                bytes[at] ^= 1;
+            });
+        }
     };
     let remove = |path: &Path| fs::remove_file(path).unwrap();
-    for (what, code, damage) in [
-        ("cut", "damaged-table", &cut as &dyn Fn(&Path)),
-        ("footer", "damaged-table", &footer),
-        ("removed", "missing-table", &remove),
-    ] {
-        let folder = copy("tables_snappy");
-        damage(&file(folder.path(), "ldb"));
-        let read = open(folder.path(), LevelOptions::new());
-        let error = read
-            .and_then(|store| listed(&store, Query::all()))
-            .unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Damaged, "{what}: {error}");
-        let store = open(folder.path(), salvage()).unwrap();
-        assert_eq!(codes(&store), [code], "{what}");
-        // Older values may stand in for lost ones, so only keys are compared.
-        let served = all(&store);
-        assert!(served.len() > written.len() / 2, "{what}: {}", served.len());
+    let cut = |len: usize| move |path: &Path| change(path, |bytes| bytes.truncate(len));
+    type Harm = Box<dyn Fn(&Path)>;
+    let rows: [(&str, &str, Harm, bool); 6] = [
+        ("footer", "damaged-table", Box::new(flip(1)), true),
+        ("index", "damaged-table", Box::new(flip(100)), true),
+        (
+            "cut at the end",
+            "damaged-table",
+            Box::new(|path| change(path, |bytes| bytes.truncate(bytes.len() - 1))),
+            true,
+        ),
+        ("cut within", "damaged-table", Box::new(cut(5000)), false),
+        ("empty", "damaged-table", Box::new(cut(0)), false),
+        ("removed", "missing-table", Box::new(remove), false),
+    ];
+    for fixture in ["tables_snappy", "compacted"] {
+        let written = expected(fixture);
+        for (what, code, harm, recovered) in &rows {
+            let folder = copy(fixture);
+            harm(&file(folder.path(), "ldb"));
+            let read = open(folder.path(), LevelOptions::new());
+            let error = read
+                .and_then(|store| listed(&store, Query::all()))
+                .unwrap_err();
+            assert_eq!(
+                error.kind(),
+                ErrorKind::Damaged,
+                "{fixture} {what}: {error}"
+            );
+
+            let store = open(folder.path(), salvage()).unwrap();
+            assert_eq!(codes(&store), [*code], "{fixture} {what}");
+            let served = all(&store);
+            if *recovered {
+                assert_eq!(served, written, "{fixture} {what}");
+                let told = findings(&store, &Key::root()).unwrap().remove(0).detail;
+                assert!(
+                    told.ends_with("salvage has found all of its blocks"),
+                    "{told}"
+                );
+            } else if fixture == "compacted" {
+                // It has one table, with some twenty blocks.
+                let all = written.len();
+                let missing = if *what == "cut within" {
+                    10..=all - 10
+                } else {
+                    all..=all
+                };
+                check_salvaged(&served, &written, missing);
+            }
+            // A key that was never there is called absent only if nothing can have hidden it.
+            let absent = block_on(store.get(&Key::new("/pins/0000x"))).unwrap_err();
+            assert_eq!(
+                absent.is_not_found(),
+                *recovered,
+                "{fixture} {what}: {absent}"
+            );
+        }
     }
 }
 
