@@ -6,11 +6,11 @@
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
-use datastore_files::{Change, Contents, OpenFile, Replace, Safety, Step, TempFile, Tree, Wait};
+use datastore_files::{Change, Contents, Replace, Safety, Step, TempFile, Tree, Wait};
 use interface_datastore::{Error, ErrorKind, Operation};
 
 use super::layout::value;
-use super::relocate::{PIECE, copied};
+use super::relocate::{copied, is_same};
 use super::reshard::{files_in_root, finish, in_the_way};
 use super::site::Site;
 use super::unfinished::{Origin, Unfinished};
@@ -251,7 +251,7 @@ impl Copy<'_> {
     }
 
     fn value(&mut self, from: &Path, to: PathBuf) -> Result<(), Error> {
-        if self.is_there(from, &to)? {
+        if is_same(self.source, from, &self.target.tree, &to)? {
             self.done.unchanged = self.done.unchanged.saturating_add(1);
             return Ok(());
         }
@@ -261,16 +261,6 @@ impl Copy<'_> {
         match self.group.len() < GROUP {
             true => Ok(()),
             false => self.write(),
-        }
-    }
-
-    fn is_there(&self, from: &Path, to: &Path) -> Result<bool, Error> {
-        let failed = |error| file_error(error, Operation::Maintain, None);
-        let there = self.target.tree.open_file(to, Wait::Yes).map_err(failed)?;
-        let here = self.source.open_file(from, Wait::Yes).map_err(failed)?;
-        match (here, there) {
-            (Some(here), Some(there)) => is_equal(&here, &there),
-            _ => Ok(false),
         }
     }
 
@@ -288,25 +278,6 @@ impl Copy<'_> {
             self.done.values = self.done.values.saturating_add(1);
         }
         Ok(())
-    }
-}
-
-fn is_equal(here: &OpenFile, there: &OpenFile) -> Result<bool, Error> {
-    let failed = |error| file_error(error, Operation::Maintain, None);
-    if here.metadata().len != there.metadata().len {
-        return Ok(false);
-    }
-    let mut at: u64 = 0;
-    loop {
-        let range = at..at.saturating_add(PIECE);
-        let piece = here.read(range.clone(), Wait::Yes).map_err(failed)?;
-        if piece != there.read(range, Wait::Yes).map_err(failed)? {
-            return Ok(false);
-        }
-        if piece.is_empty() {
-            return Ok(true);
-        }
-        at = at.saturating_add(piece.len() as u64);
     }
 }
 

@@ -61,6 +61,7 @@ pub fn move_store(
 }
 
 fn check_apart(from: &Path, to: &Path) -> Result<(), Error> {
+    // What is not there is told when it is opened.
     let (Ok(here), Ok(there)) = (from.canonicalize(), to.canonicalize()) else {
         return Ok(());
     };

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
 
-use datastore_files::{Action, Contents, Kind, Replace, TempFile, Tree, Wait};
+use datastore_files::{Action, Contents, Kind, OpenFile, Replace, TempFile, Tree, Wait};
 use interface_datastore::{Error, ErrorKind, Operation};
 
 use super::Teller;
@@ -19,7 +19,7 @@ const MAX_OPEN: usize = 256;
 /// So many folders are remembered as being there.
 const MAX_MADE: usize = 1 << 16;
 /// Values that cannot be renamed across file systems are copied in pieces of so many bytes.
-pub(super) const PIECE: u64 = 256 * 1024;
+const PIECE: u64 = 256 * 1024;
 
 /// Moves values from one directory to another, or within one.
 pub(super) struct Relocation<'a> {
@@ -129,7 +129,7 @@ impl<'a> Relocation<'a> {
         match folder.rename(file, (&to, file), self.replace) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-                self.copy(name, file, target)?;
+                self.copy((name, folder), file, (target, &to))?;
                 folder.remove_file(file)
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -163,13 +163,40 @@ impl<'a> Relocation<'a> {
     }
 
     /// Copies a value to another file system, durably, as it is removed here next.
-    fn copy(&self, folder: &str, file: &OsStr, target: &str) -> Result<(), Error> {
-        let from = Path::new(folder).join(file);
-        let Some(temp) = copied(&self.from.tree, &from, &self.to.tree)? else {
-            return Ok(());
-        };
-        let to = Path::new(target).join(file);
-        self.to.write(&to, Contents::Temp(temp), self.replace)
+    fn copy(
+        &self,
+        (name, folder): (&str, &Folder),
+        file: &OsStr,
+        (target, to): (&str, &Folder),
+    ) -> Result<(), Error> {
+        let here = Path::new(name).join(file);
+        let there = Path::new(target).join(file);
+        if self.replace == Replace::No && to.look(file)?.is_some() {
+            // The process may have ended between copy and removal.
+            return match is_same(&self.from.tree, &here, &self.to.tree, &there)? {
+                true => Ok(()),
+                false => Err(twice(folder, to, file)),
+            };
+        }
+        match copied(&self.from.tree, &here, &self.to.tree)? {
+            Some(temp) => self.to.write(&there, Contents::Temp(temp), self.replace),
+            None => {
+                let error = io::Error::other("it is no file, and cannot be copied");
+                Err(folder.failed(Action::Read, file, error))
+            }
+        }
+    }
+}
+
+/// Whether two files are there and hold the same.
+pub(super) fn is_same(from: &Tree, here: &Path, to: &Tree, there: &Path) -> Result<bool, Error> {
+    let open = |tree: &Tree, path| {
+        let opened = tree.open_file(path, Wait::Yes);
+        opened.map_err(|error| file_error(error, Operation::Maintain, None))
+    };
+    match (open(from, here)?, open(to, there)?) {
+        (Some(here), Some(there)) => is_equal(&here, &there),
+        _ => Ok(false),
     }
 }
 
@@ -187,6 +214,25 @@ pub(super) fn copied(from: &Tree, path: &Path, to: &Tree) -> Result<Option<TempF
             return Ok(Some(temp));
         }
         temp.write_all(&piece).map_err(failed)?;
+    }
+}
+
+fn is_equal(here: &OpenFile, there: &OpenFile) -> Result<bool, Error> {
+    let failed = |error| file_error(error, Operation::Maintain, None);
+    if here.metadata().len != there.metadata().len {
+        return Ok(false);
+    }
+    let mut at: u64 = 0;
+    loop {
+        let range = at..at.saturating_add(PIECE);
+        let piece = here.read(range.clone(), Wait::Yes).map_err(failed)?;
+        if piece != there.read(range, Wait::Yes).map_err(failed)? {
+            return Ok(false);
+        }
+        if piece.is_empty() {
+            return Ok(true);
+        }
+        at = at.saturating_add(piece.len() as u64);
     }
 }
 

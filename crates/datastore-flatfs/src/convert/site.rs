@@ -18,6 +18,7 @@ use crate::failure::file_error;
 use crate::open::TEMP;
 use crate::sharding::{self, Sharding};
 use crate::unclean::{NOTE, Opening, Unclean};
+pub(super) use crate::usage::cache::FILE as USAGE;
 use crate::usage::{Limits, Usage};
 
 /// A directory that nobody else uses, as far as its lock goes.
@@ -226,9 +227,6 @@ impl Site {
         Ok(())
     }
 }
-
-/// Where both programs keep the number of bytes.
-pub(super) use crate::usage::cache::FILE as USAGE;
 
 fn no_store(tree: &Tree) -> Error {
     Error::new(ErrorKind::NotFound, Operation::Maintain)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use datastore_files::RealFs;
-use datastore_files::sim::{Errno, Fault, FaultyFs, FsOp};
+use datastore_files::sim::{Errno, Fault, FaultyFs, FsOp, OpKind};
 use datastore_flatfs::{FlatfsDatastore, FlatfsOptions, convert};
 use interface_datastore::{Error, ErrorKind};
 use interface_datastore_tests::runs;
@@ -15,13 +15,30 @@ use crate::directory::{
     Place, check, expected, function, go_on, keys, options, refused, without_readme,
 };
 
+/// What folders are to each other.
+#[derive(Clone, Copy)]
+enum Disks {
+    One,
+    /// Values cannot be renamed from one folder to another, as where one of them is a link to another disk.
+    Many,
+}
+
 /// Options by which every operation from number `last` on fails.
-fn until(last: u64) -> (FlatfsOptions, Arc<AtomicU64>) {
+fn until(last: u64, disks: Disks) -> (FlatfsOptions, Arc<AtomicU64>) {
     let seen = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&seen);
-    let hook = move |_: &FsOp<'_>| match count.fetch_add(1, Ordering::SeqCst) < last {
-        true => Fault::Pass,
-        false => Fault::Fail(Errno::Io),
+    let hook = move |op: &FsOp<'_>| {
+        let from_folder = op
+            .path
+            .parent()
+            .is_some_and(|from| !from.ends_with(".temp"));
+        match (count.fetch_add(1, Ordering::SeqCst) < last, disks) {
+            (false, _) => Fault::Fail(Errno::Io),
+            (true, Disks::Many) if op.kind == OpKind::Rename && from_folder => {
+                Fault::Fail(Errno::CrossesDevices)
+            }
+            _ => Fault::Pass,
+        }
     };
     let fs = FaultyFs::new(Arc::new(RealFs::new()), hook);
     (options().with_fs(Arc::new(fs)), seen)
@@ -29,13 +46,14 @@ fn until(last: u64) -> (FlatfsOptions, Arc<AtomicU64>) {
 
 /// Runs something that is cut short at each of its steps, each time on a new place, and gives how it ended there.
 fn at_every_step(
+    disks: Disks,
     prepare: impl Fn(&Place),
     run: impl Fn(&Place, &FlatfsOptions) -> Result<(), Error>,
     after: impl Fn(&Place, &str, Result<(), Error>),
 ) {
     let place = Place::new();
     prepare(&place);
-    let (options, seen) = until(u64::MAX);
+    let (options, seen) = until(u64::MAX, disks);
     run(&place, &options).unwrap();
     let total = seen.load(Ordering::SeqCst);
     assert!(total > 50, "{total}");
@@ -45,7 +63,7 @@ fn at_every_step(
     for step in steps {
         let place = Place::new();
         prepare(&place);
-        let (options, _) = until(step);
+        let (options, _) = until(step, disks);
         let outcome = run(&place, &options);
         after(&place, &format!("cut at step {step} of {total}"), outcome);
     }
@@ -86,14 +104,14 @@ fn moves() {
         let (a, b) = (place.path("a"), place.path("b"));
         convert::move_store(&a, &b, options, &mut go_on).map(|_| ())
     };
-    at_every_step(prepare, run, |place, cut, outcome| {
+    at_every_step(Disks::One, prepare, run, |place, cut, outcome| {
         if outcome.is_err() && is_store(&place.path("a")) {
             run(place, &options()).unwrap_or_else(|error| panic!("{cut}: {error}"));
         }
         done(place, cut);
     });
     // And back.
-    at_every_step(prepare, run, |place, cut, _| {
+    at_every_step(Disks::One, prepare, run, |place, cut, _| {
         if is_store(&place.path("a")) {
             let (a, b) = (place.path("a"), place.path("b"));
             convert::move_store(&b, &a, &options(), &mut go_on)
@@ -108,6 +126,7 @@ fn moves() {
 
 /// What is finished by `resume` if it was begun.
 fn in_place(
+    disks: Disks,
     prepare: impl Fn(&Place),
     run: impl Fn(&Place, &FlatfsOptions) -> Result<(), Error> + Copy,
     untouched: impl Fn(&Path) -> bool,
@@ -115,10 +134,11 @@ fn in_place(
     keys: &[String],
 ) {
     let begun = AtomicU64::new(0);
-    at_every_step(prepare, run, |place, cut, outcome| {
+    at_every_step(disks, prepare, run, |place, cut, outcome| {
         let path = place.path("s");
+        let (options, _) = until(u64::MAX, disks);
         if outcome.is_err() {
-            match convert::resume(&path, &options(), &mut go_on) {
+            match convert::resume(&path, &options, &mut go_on) {
                 Ok(_) => {
                     begun.fetch_add(1, Ordering::SeqCst);
                 }
@@ -131,7 +151,7 @@ fn in_place(
                         "no conversion",
                     );
                     if untouched(&path) {
-                        run(place, &options()).unwrap_or_else(|error| panic!("{cut}: {error}"));
+                        run(place, &options).unwrap_or_else(|error| panic!("{cut}: {error}"));
                     }
                 }
             }
@@ -148,10 +168,10 @@ fn in_place(
     assert!(begun > 10, "{begun}");
 }
 
-#[test]
-fn re_sharding() {
+fn re_sharding_on(disks: Disks) {
     let keys = keys(12);
     in_place(
+        disks,
         |place| {
             place.store("s", "next-to-last/2", &keys);
         },
@@ -169,9 +189,20 @@ fn re_sharding() {
 }
 
 #[test]
+fn re_sharding() {
+    re_sharding_on(Disks::One);
+}
+
+#[test]
+fn re_sharding_across_disks() {
+    re_sharding_on(Disks::Many);
+}
+
+#[test]
 fn adopting() {
     let keys = keys(12);
     in_place(
+        Disks::One,
         |place| {
             place.write("s/SHARDING.data", &format!("{}\n", function("prefix/5")));
             for key in &keys {
@@ -200,7 +231,7 @@ fn imports() {
         let (js, flat) = (place.path("js"), place.path("flat"));
         convert::import_javascript(&js, &flat, options, &mut go_on).map(|_| ())
     };
-    at_every_step(prepare, run, |place, cut, _| {
+    at_every_step(Disks::One, prepare, run, |place, cut, _| {
         run(place, &options()).unwrap_or_else(|error| panic!("{cut}: {error}"));
         assert_eq!(place.tree("flat"), expected("suffix/2", &keys), "{cut}");
         check(&place.path("flat"), &keys);
