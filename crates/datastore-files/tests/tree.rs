@@ -556,3 +556,24 @@ fn a_folder_that_failed_in_a_sync_of_everything_stays_failed() {
     fs.set_hook(NoFaults);
     assert!(tree.sync(wanted).is_err(), "the kernel forgets, we do not");
 }
+
+/// A lock that was given up is free, also while another thread is starting a process, which has a copy of every handle at first.
+#[cfg(unix)]
+#[test]
+fn a_lock_is_not_inherited() {
+    let root = tempfile::tempdir().unwrap();
+    let tree = tree(root.path());
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..100 {
+                std::process::Command::new("true").status().unwrap();
+            }
+            done.store(true, std::sync::atomic::Ordering::SeqCst);
+        });
+        while !done.load(std::sync::atomic::Ordering::SeqCst) {
+            let lock = tree.lock(Path::new("lock"), LockMode::Exclusive);
+            lock.unwrap_or_else(|error| panic!("{error}"));
+        }
+    });
+}

@@ -58,7 +58,21 @@ fn dir_fd(dir: &Dir) -> io::Result<BorrowedFd<'_>> {
 }
 
 fn file_fd(file: &File) -> io::Result<BorrowedFd<'_>> {
-    Ok(file.inner::<OwnedFd>()?.as_fd())
+    match file.inner::<OwnedFd>() {
+        Ok(fd) => Ok(fd.as_fd()),
+        Err(_) => Ok(file.inner::<Locked>()?.0.as_fd()),
+    }
+}
+
+/// A file that is locked. The lock is given up expressly: closing alone would leave it to a child process that another thread is
+/// just starting, until that runs its program.
+struct Locked(OwnedFd);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // Closing follows, which does the same if this failed.
+        let _ = rustix::fs::flock(&self.0, FlockOperation::Unlock);
+    }
 }
 
 impl Fs for RealFs {
@@ -319,7 +333,7 @@ impl Fs for RealFs {
                 LockMode::Shared => FlockOperation::NonBlockingLockShared,
             },
         )?;
-        Ok(File::new(fd))
+        Ok(File::new(Locked(fd)))
     }
 }
 
