@@ -1,12 +1,14 @@
 //! What is known about the durability of files and folders.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use crate::error::{Action, FileError, Result};
 use crate::fs::{Dir, Metadata, SyncWhat, Wait};
+use crate::paths::split;
 use crate::publish::Changed;
 use crate::tree::{Tree, absent_is_none, lock};
 use crate::walk::Step;
@@ -14,29 +16,30 @@ use crate::walk::Step;
 /// Beyond so many unsynced paths the next sync looks at the whole tree instead.
 const MAX_REMEMBERED: usize = 16 * 1024;
 
-/// What is known about the durability of files and folders of a tree. All paths are relative to its root.
+/// What is known about the durability of files and folders of a tree. All paths are relative to its root; as strings of the
+/// system they are compared much faster.
 #[derive(Debug, Default)]
 pub(crate) struct Durable(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     /// Folders whose own name is durable.
-    known: HashSet<PathBuf>,
+    known: HashSet<OsString>,
     unsynced: Unsynced,
     /// Files that withstand a loss of power, as far as they are remembered, with number and time of change.
-    settled: HashMap<PathBuf, (u64, u64)>,
+    settled: HashMap<OsString, (u64, u64)>,
     /// Files whose sync failed. The kernel reports such a failure once and then forgets it; we do not.
-    failed: HashSet<PathBuf>,
+    failed: HashSet<OsString>,
     /// A sync of everything failed: what it covered is not known file by file, so nothing of it can be trusted again.
     everything_failed: bool,
 }
 
 #[derive(Debug, Default)]
 struct Unsynced {
-    files: HashSet<PathBuf>,
+    files: HashSet<OsString>,
     /// Files whose contents are durable and whose names may not be.
-    named: HashSet<PathBuf>,
-    folders: HashSet<PathBuf>,
+    named: HashSet<OsString>,
+    folders: HashSet<OsString>,
     /// There were too many to remember.
     everything: bool,
 }
@@ -57,22 +60,22 @@ impl Durable {
     pub(crate) fn file_changed(&self, path: &Path, contents_synced: bool) {
         let mut state = lock(&self.0);
         if !state.failed.is_empty() {
-            state.failed.remove(path);
+            state.failed.remove(path.as_os_str());
         }
         if !state.settled.is_empty() {
-            state.settled.remove(path);
+            state.settled.remove(path.as_os_str());
         }
         let unsynced = &mut state.unsynced;
         if unsynced.everything {
             return;
         }
         if contents_synced {
-            unsynced.files.remove(path);
-            unsynced.named.insert(path.to_owned());
+            unsynced.files.remove(path.as_os_str());
+            unsynced.named.insert(path.into());
         } else {
-            unsynced.files.insert(path.to_owned());
+            unsynced.files.insert(path.into());
         }
-        let folder = path.parent().unwrap_or(Path::new(""));
+        let folder = split(path).0.as_os_str();
         if !unsynced.folders.contains(folder) {
             unsynced.folders.insert(folder.to_owned());
         }
@@ -83,7 +86,7 @@ impl Durable {
     pub(crate) fn folder_changed(&self, folder: &Path) {
         let unsynced = &mut lock(&self.0).unsynced;
         if !unsynced.everything {
-            unsynced.folders.insert(folder.to_owned());
+            unsynced.folders.insert(folder.into());
             unsynced.check_size();
         }
     }
@@ -91,15 +94,12 @@ impl Durable {
     /// A file was removed: there is nothing of it left to sync.
     pub(crate) fn file_removed(&self, path: &Path) {
         let mut state = lock(&self.0);
-        state.failed.remove(path);
-        state.settled.remove(path);
-        state.unsynced.files.remove(path);
-        state.unsynced.named.remove(path);
+        state.failed.remove(path.as_os_str());
+        state.settled.remove(path.as_os_str());
+        state.unsynced.files.remove(path.as_os_str());
+        state.unsynced.named.remove(path.as_os_str());
         if !state.unsynced.everything {
-            state
-                .unsynced
-                .folders
-                .insert(path.parent().unwrap_or(Path::new("")).to_owned());
+            state.unsynced.folders.insert(split(path).0.into());
             state.unsynced.check_size();
         }
     }
@@ -107,13 +107,13 @@ impl Durable {
     /// The name of a file is durable, as its contents are.
     pub(crate) fn name_synced(&self, path: &Path, changed: Changed) {
         let mut state = lock(&self.0);
-        state.unsynced.named.remove(path);
+        state.unsynced.named.remove(path.as_os_str());
         if let Changed::Written(file) | Changed::Kept(file) = changed {
             if state.settled.len() >= MAX_REMEMBERED {
                 state.settled.clear();
             }
             let known = (file.id, file.modified);
-            state.settled.insert(path.to_owned(), known);
+            state.settled.insert(path.into(), known);
         }
     }
 
@@ -125,7 +125,7 @@ impl Durable {
 
     /// Syncing failed, so the file's durability is unknown until it is written again.
     pub(crate) fn sync_failed(&self, path: &Path) {
-        lock(&self.0).failed.insert(path.to_owned());
+        lock(&self.0).failed.insert(path.into());
     }
 
     /// Runs `remove` on a folder and forgets that its name is durable. Both happen under one lock, or a writer could
@@ -136,28 +136,28 @@ impl Durable {
         remove: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<()> {
         let mut state = lock(&self.0);
-        if !state.known.contains(folder) {
+        if !state.known.contains(folder.as_os_str()) {
             drop(state);
             return remove();
         }
         remove()?;
-        state.known.remove(folder);
+        state.known.remove(folder.as_os_str());
         Ok(())
     }
 
     fn is_settled(&self, path: &Path, file: &Metadata) -> bool {
         let state = lock(&self.0);
-        let known = state.settled.get(path);
-        known == Some(&(file.id, file.modified)) && !state.failed.contains(path)
+        let known = state.settled.get(path.as_os_str());
+        known == Some(&(file.id, file.modified)) && !state.failed.contains(path.as_os_str())
     }
 
     fn has_failed(&self, path: &Path) -> bool {
         let state = lock(&self.0);
-        state.everything_failed || state.failed.contains(path)
+        state.everything_failed || state.failed.contains(path.as_os_str())
     }
 
     pub(crate) fn knows(&self, folder: &Path) -> bool {
-        lock(&self.0).known.contains(folder)
+        lock(&self.0).known.contains(folder.as_os_str())
     }
 
     fn learn(&self, folder: &Path) {
@@ -165,7 +165,7 @@ impl Durable {
         if known.len() >= MAX_REMEMBERED {
             known.clear();
         }
-        known.insert(folder.to_owned());
+        known.insert(folder.into());
     }
 
     fn first_failed(&self, wanted: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
@@ -173,7 +173,8 @@ impl Durable {
         if state.everything_failed {
             return Some(PathBuf::new());
         }
-        state.failed.iter().find(|path| wanted(path)).cloned()
+        let found = state.failed.iter().find(|path| wanted(Path::new(path)));
+        found.map(PathBuf::from)
     }
 
     /// Takes what is to be synced; what is not wanted stays.
@@ -188,7 +189,7 @@ impl Durable {
         }
         let (files, others) = std::mem::take(&mut unsynced.files)
             .into_iter()
-            .partition(|path| wanted(path));
+            .partition(|path| wanted(Path::new(path)));
         unsynced.files = others;
         // Folders are few and shared by names that are wanted and names that are not.
         Unsynced {
@@ -255,10 +256,10 @@ impl Tree {
     fn sync_these(&self, taken: &Unsynced) -> Result<()> {
         let mut outcome = Ok(());
         for path in &taken.files {
-            outcome = outcome.and(self.sync_path(path).map(drop));
+            outcome = outcome.and(self.sync_path(Path::new(path)).map(drop));
         }
         for folder in &taken.folders {
-            let synced = self.sync_folder(folder);
+            let synced = self.sync_folder(Path::new(folder));
             if synced.is_err() {
                 self.inner.durable.folder_sync_failed(taken);
             }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::fs::{Dir, Kind, Wait};
+use crate::paths::{is_in_root, split};
 use crate::patience::is_open_limit;
 use crate::tree::{Tree, is_absent};
 
@@ -90,7 +91,7 @@ impl Tree {
         act: impl Fn(&Dir, &Path) -> io::Result<T>,
     ) -> Option<io::Result<T>> {
         let kept_folders = self.kept.as_ref()?;
-        let (folder, name) = (path.parent()?, path.file_name()?);
+        let (folder, name) = split(path);
         let kept = match kept_folders.get(folder.as_os_str()) {
             Some(kept) => kept,
             None if wait == Wait::Yes => self.keep(folder)?,
@@ -142,12 +143,7 @@ impl Tree {
 
     /// Only folders of the root are kept, and none that is a link.
     fn may_keep(&self, folder: &Path) -> bool {
-        let in_root = || {
-            folder
-                .parent()
-                .is_some_and(|root| root.as_os_str().is_empty())
-        };
-        self.kept.is_some() && OPEN.load(Ordering::Relaxed) < limit() && in_root()
+        self.kept.is_some() && OPEN.load(Ordering::Relaxed) < limit() && is_in_root(folder)
     }
 
     fn keep_opened(&self, folder: &Path, dir: Dir) -> Option<Kept> {

@@ -17,6 +17,7 @@ mod ledger;
 mod leftover;
 mod lock;
 mod names;
+mod paths;
 mod patience;
 mod publish;
 mod read;

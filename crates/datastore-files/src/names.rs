@@ -10,6 +10,7 @@ use crate::beside::side_by_side;
 use crate::error::Result;
 use crate::fs::Dir;
 use crate::ledger::Way;
+use crate::paths::split;
 use crate::publish::{Changed, Folders, SYNC_HELPERS};
 use crate::temp::{TempArea, TempFile};
 use crate::tree::{Tree, absent_is_none};
@@ -147,5 +148,5 @@ impl Tree {
 }
 
 fn folder_of(path: &Path) -> &Path {
-    path.parent().unwrap_or(Path::new(""))
+    split(path).0
 }

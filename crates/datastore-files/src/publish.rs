@@ -1,7 +1,6 @@
 //! Changing files: written aside, synced if asked, moved to their place.
 
 use std::collections::{HashMap, HashSet};
-use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -13,6 +12,7 @@ use crate::error::{Action, FileError, Reason, Result};
 use crate::fs::{Dir, Metadata, Replace, Wait};
 use crate::ledger::Way;
 use crate::names::Renamed;
+use crate::paths::split;
 use crate::temp::{TempFile, Time};
 use crate::tree::{EmptiedFolders, FOLDER_RETRIES, Tree, absent_is_none};
 
@@ -332,7 +332,7 @@ impl Tree {
     ) -> Result<Changed> {
         let mut metadata = temp.seal(Time::OfOthers)?;
         let path = &target.path;
-        let (folder, name) = split(self, path)?;
+        let (folder, name) = split(path);
         let mut retries = FOLDER_RETRIES;
         loop {
             let dir = scratch.folders.get(self, folder, true)?;
@@ -380,7 +380,7 @@ impl Tree {
     }
 
     fn remove(&self, path: &Path, scratch: &mut Scratch) -> Result<Changed> {
-        let (folder, name) = split(self, path)?;
+        let (folder, name) = split(path);
         let known = scratch.folders.has(folder);
         let Some(dir) = absent_is_none(scratch.folders.get(self, folder, false))? else {
             return Ok(Changed::WasAbsent);
@@ -502,12 +502,5 @@ impl Folders {
 
     fn forget(&mut self, folder: &Path) {
         self.0.remove(folder);
-    }
-}
-
-fn split<'p>(tree: &Tree, path: &'p Path) -> Result<(&'p Path, &'p OsStr)> {
-    match (path.parent(), path.file_name()) {
-        (Some(folder), Some(name)) => Ok((folder, name)),
-        _ => Err(tree.failed(Action::Rename, path, io::ErrorKind::InvalidInput.into())),
     }
 }

@@ -64,29 +64,26 @@ fn a_folder_is_opened_once() {
     assert_eq!(fs.counts().get(OpKind::OpenDir), 1);
 }
 
-/// What others do to a folder that is kept open.
-const MEANWHILE: &[(&str, fn(&Path))] = &[
-    ("removed", |root| {
-        std::fs::remove_dir_all(root.join("a")).unwrap()
-    }),
-    ("removed and made again", |root| {
-        std::fs::remove_dir_all(root.join("a")).unwrap();
+/// Another program removes a folder that is kept open, and perhaps makes it again.
+fn remove_meanwhile(root: &Path, again: bool) {
+    std::fs::remove_dir_all(root.join("a")).unwrap();
+    if again {
         std::fs::create_dir(root.join("a")).unwrap();
         std::fs::write(root.join("a/new"), "new").unwrap();
-    }),
-];
+    }
+}
 
 #[test]
 fn a_folder_that_is_gone_is_noticed() {
-    for (what, meanwhile) in MEANWHILE {
-        let new = what.contains("again").then(|| Bytes::from_static(b"new"));
+    for again in [false, true] {
+        let new = again.then(|| Bytes::from_static(b"new"));
         for first in ["read", "look", "write", "remove"] {
             let root = tempfile::tempdir().unwrap();
             let (tree, _) = open(root.path());
             write(&tree, "a/old", "old").unwrap();
             assert!(read(&tree, "a/old").unwrap().is_some());
-            meanwhile(root.path());
-            let place = format!("{what}, {first}");
+            remove_meanwhile(root.path(), again);
+            let place = format!("made again: {again}, {first}");
             match first {
                 "read" => assert_eq!(read(&tree, "a/new").unwrap(), new, "{place}"),
                 "look" => {

@@ -28,7 +28,9 @@ pub(crate) fn check_path(path: &Path) -> io::Result<()> {
                 .split(|b| *b == b'/')
                 .all(|part| !part.is_empty() && part != b"." && part != b"..")
     };
-    if spelled_plainly && path.components().all(|c| matches!(c, Component::Normal(_))) {
+    // Elsewhere names have more meanings: drives, backslashes.
+    let plain = || cfg!(unix) || path.components().all(|c| matches!(c, Component::Normal(_)));
+    if spelled_plainly && plain() {
         Ok(())
     } else {
         Err(not_plain())
