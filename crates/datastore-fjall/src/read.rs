@@ -15,7 +15,8 @@ use crate::{
     error::{interrupted, translate},
 };
 
-/// Smaller values are copied, so that one of them does not keep the block alive that it was read from.
+/// A smaller value that is asked for by its key is copied, so that it does not keep the block alive that it was read from.
+/// Entries of a scan share their blocks: neighbours are held together.
 const SHARED_FROM: usize = 1024;
 
 /// The state of one moment. Keeps what it sees from being compacted away as long as it lives.
@@ -26,7 +27,7 @@ pub(crate) struct Snapshot {
     blocking: Blocking,
 }
 
-fn owned(bytes: fjall::Slice) -> Bytes {
+fn copied_if_small(bytes: fjall::Slice) -> Bytes {
     if bytes.len() < SHARED_FROM {
         return Bytes::copy_from_slice(&bytes);
     }
@@ -46,7 +47,7 @@ fn get(
     let found = moment.get(&opened.entries, key);
     Ok(found
         .map_err(|error| translate(handle.path(), error))?
-        .map(owned))
+        .map(copied_if_small))
 }
 
 /// A get of the newest state if no moment is given.
@@ -160,10 +161,10 @@ impl Entries {
                 (guard.key().map_err(failed)?, Bytes::new())
             } else {
                 let (key, value) = guard.into_inner().map_err(failed)?;
-                (key, owned(value))
+                (key, value.into())
             };
             Ok(Some(Entry {
-                key: owned(key),
+                key: key.into(),
                 value,
             }))
         })

@@ -1,15 +1,20 @@
 //! Scans of engines that block: the first entries where they are polled, the others in hops.
 
-use std::{collections::VecDeque, future::Future};
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 
-use futures_util::stream;
+use futures_core::Stream;
 
 use crate::{BoxStream, Entry, MaybeSend, MaybeSync, Result};
 
 /// So many entries are read one by one where they are polled, so that short scans cost no hop and read nothing ahead.
 const INLINE: u32 = 32;
 /// A hop reads at most so many entries,
-const CHUNK_ENTRIES: usize = 512;
+const CHUNK_ENTRIES: usize = 1024;
 /// and stops once it has read so many bytes.
 const CHUNK_BYTES: usize = 256 * 1024;
 
@@ -46,12 +51,6 @@ impl<I: Iterator<Item = Result<Entry>>> Chunk<I> {
     }
 }
 
-enum State<I, O> {
-    Unopened(O),
-    Open { chunk: Chunk<I>, inline: u32 },
-    Ended,
-}
-
 /// Makes a stream of a blocking iterator. `open` is called at the first poll; `hop` runs [`Chunk::fill`] on a thread that
 /// may block, and gives the chunk back.
 pub fn scan_stream<I, O, H, F>(open: O, hop: H) -> BoxStream<'static, Result<Entry>>
@@ -61,46 +60,81 @@ where
     H: Fn(Chunk<I>) -> F + MaybeSend + MaybeSync + 'static,
     F: Future<Output = Result<Chunk<I>>> + MaybeSend + 'static,
 {
-    let start = (State::Unopened(open), hop);
-    Box::pin(stream::unfold(start, |(state, hop)| async move {
-        let (entry, state) = step(state, &hop).await?;
-        Some((entry, (state, hop)))
-    }))
+    Box::pin(Entries {
+        state: State::Unopened(Some(open)),
+        hop,
+    })
 }
 
-async fn step<I, O, H, F>(state: State<I, O>, hop: &H) -> Option<(Result<Entry>, State<I, O>)>
+enum State<I, O, F> {
+    /// None once it is being opened.
+    Unopened(Option<O>),
+    /// So many entries may still be read where they are polled.
+    Inline(Chunk<I>, u32),
+    /// None while it is handed to a hop.
+    Chunked(Option<Chunk<I>>),
+    Hopping(Pin<Box<F>>),
+    Ended,
+}
+
+struct Entries<I, O, H, F> {
+    state: State<I, O, F>,
+    hop: H,
+}
+
+/// Nothing in it is pinned but the hop, which has a box of its own.
+impl<I, O, H, F> Unpin for Entries<I, O, H, F> {}
+
+impl<I, O, H, F> Stream for Entries<I, O, H, F>
 where
     I: Iterator<Item = Result<Entry>>,
     O: FnOnce() -> Result<I>,
     H: Fn(Chunk<I>) -> F,
     F: Future<Output = Result<Chunk<I>>>,
 {
-    let (mut chunk, inline) = match state {
-        State::Ended => return None,
-        State::Open { chunk, inline } => (chunk, inline),
-        State::Unopened(open) => match open() {
-            Ok(entries) => (unread(entries), INLINE),
-            Err(error) => return Some((Err(error), State::Ended)),
-        },
-    };
-    if let Some(left) = inline.checked_sub(1) {
-        let entry = chunk.next_of_iterator()?;
-        return Some((
-            entry,
-            State::Open {
-                chunk,
-                inline: left,
-            },
-        ));
+    type Item = Result<Entry>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Entry>>> {
+        let Self { state, hop } = self.get_mut();
+        loop {
+            match state {
+                State::Unopened(open) => match open.take().map(|open| open()) {
+                    Some(Ok(entries)) => *state = State::Inline(unread(entries), INLINE),
+                    failed => {
+                        *state = State::Ended;
+                        return Poll::Ready(failed.and_then(Result::err).map(Err));
+                    }
+                },
+                State::Inline(chunk, left) => {
+                    if let Some(less) = left.checked_sub(1) {
+                        *left = less;
+                        return Poll::Ready(chunk.next_of_iterator());
+                    }
+                    let State::Inline(chunk, _) = std::mem::replace(state, State::Ended) else {
+                        return Poll::Ready(None);
+                    };
+                    *state = State::Chunked(Some(chunk));
+                }
+                State::Chunked(chunk) => {
+                    if let Some(entry) = chunk.as_mut().and_then(|chunk| chunk.ready.pop_front()) {
+                        return Poll::Ready(Some(entry));
+                    }
+                    match chunk.take().filter(|chunk| !chunk.ended) {
+                        Some(chunk) => *state = State::Hopping(Box::pin(hop(chunk))),
+                        None => *state = State::Ended,
+                    }
+                }
+                State::Hopping(hopping) => match ready!(hopping.as_mut().poll(cx)) {
+                    Ok(chunk) => *state = State::Chunked(Some(chunk)),
+                    Err(error) => {
+                        *state = State::Ended;
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                },
+                State::Ended => return Poll::Ready(None),
+            }
+        }
     }
-    if chunk.ready.is_empty() && !chunk.ended {
-        chunk = match hop(chunk).await {
-            Ok(chunk) => chunk,
-            Err(error) => return Some((Err(error), State::Ended)),
-        };
-    }
-    let entry = chunk.ready.pop_front()?;
-    Some((entry, State::Open { chunk, inline: 0 }))
 }
 
 fn unread<I>(entries: I) -> Chunk<I> {
