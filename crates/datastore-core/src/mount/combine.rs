@@ -69,32 +69,38 @@ fn pushdown(a: Pushdown, b: Pushdown) -> Pushdown {
     own
 }
 
-/// The keys that both take.
+/// The keys that either takes: others are refused wherever they go. Each write is checked by the store that it goes to.
 fn key_rules(a: &KeyRules, b: &KeyRules) -> KeyRules {
     let mut own = KeyRules::any();
-    own.max_len = less(a.max_len, b.max_len);
-    own.max_namespaces = less(a.max_namespaces, b.max_namespaces);
+    own.max_len = more(a.max_len, b.max_len);
+    own.max_namespaces = more(a.max_namespaces, b.max_namespaces);
     own.alphabet = alphabet(&a.alphabet, &b.alphabet);
-    own.empty_namespaces = a.empty_namespaces && b.empty_namespaces;
-    own.further = a.further || b.further;
+    own.empty_namespaces = a.empty_namespaces || b.empty_namespaces;
+    own.further = a.further || b.further || a != b;
     own
 }
 
 fn alphabet(a: &Alphabet, b: &Alphabet) -> Alphabet {
     match (a, b) {
-        (Alphabet::Any, other) | (other, Alphabet::Any) => other.clone(),
         (Alphabet::Only(a), Alphabet::Only(b)) => {
-            Alphabet::Only(a.iter().filter(|byte| b.contains(byte)).copied().collect())
+            let mut bytes = [a.as_slice(), b].concat();
+            bytes.sort_unstable();
+            bytes.dedup();
+            Alphabet::Only(bytes)
         }
-        (Alphabet::Only(bytes), _) | (_, Alphabet::Only(bytes)) => Alphabet::Only(
-            bytes
-                .iter()
-                .filter(|byte| byte.is_ascii())
-                .copied()
-                .collect(),
-        ),
-        _ => Alphabet::Utf8,
+        (Alphabet::Only(bytes), Alphabet::Utf8) | (Alphabet::Utf8, Alphabet::Only(bytes))
+            if bytes.is_ascii() =>
+        {
+            Alphabet::Utf8
+        }
+        (Alphabet::Utf8, Alphabet::Utf8) => Alphabet::Utf8,
+        _ => Alphabet::Any,
     }
+}
+
+/// The higher limit; none if either has none.
+fn more(a: Option<usize>, b: Option<usize>) -> Option<usize> {
+    Some(a?.max(b?))
 }
 
 fn less<T: Ord>(a: Option<T>, b: Option<T>) -> Option<T> {
