@@ -67,16 +67,24 @@ fn count(calls: &[RecordedOp], kind: OpKind) -> usize {
 
 /// The temporary file that a rename brought to its place was synced before.
 fn synced_before_rename(calls: &[RecordedOp], to: &Path) {
-    let rename = last(calls, OpKind::Rename, to);
-    let from = &calls[rename].path;
+    synced_before(calls, to, last(calls, OpKind::Rename, to));
+}
+
+/// What a rename brings to its place was written and then synced before a call.
+fn synced_before(calls: &[RecordedOp], to: &Path, before: usize) {
+    let from = &calls[last(calls, OpKind::Rename, to)].path;
     assert!(
         from.starts_with(at(".temp")),
         "{} lies elsewhere",
         from.display()
     );
-    let synced = last(calls, OpKind::SyncFile, from);
     let written = last(calls, OpKind::Write, from);
-    assert!(written < synced && synced < rename, "{calls:#?}");
+    let syncs = |call: &RecordedOp| match call.kind {
+        OpKind::SyncFile => call.path == *from,
+        OpKind::SyncFileSystem => true,
+        _ => false,
+    };
+    assert!(calls[written..before].iter().any(syncs), "{calls:#?}");
 }
 
 #[tokio::test]
@@ -220,12 +228,7 @@ async fn durable_batches() {
         .map(|path| places(&calls, OpKind::Rename, path)[0])
         .min();
     for path in values {
-        synced_before_rename(&calls, path);
-        let from = &calls[last(&calls, OpKind::Rename, path)].path;
-        assert!(
-            Some(last(&calls, OpKind::SyncFile, from)) < first_rename,
-            "{calls:#?}"
-        );
+        synced_before(&calls, path, first_rename.unwrap());
     }
     for shard in ["UU", "VV"] {
         assert_eq!(

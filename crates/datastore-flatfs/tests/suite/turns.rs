@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use datastore_files::RealFs;
-use datastore_files::sim::{Fault, FaultyFs, FsOp, OpKind};
+use datastore_files::sim::{Fault, FaultyFs, FsOp, NoFaults, OpKind};
 use datastore_flatfs::{Accuracy, Blocking, FlatfsDatastore, FlatfsOptions};
 use futures::TryStreamExt;
 use interface_datastore::{
@@ -25,7 +25,7 @@ fn own(name: &str) -> bool {
     name.starts_with(".flatfs-")
 }
 
-/// The bytes that the original would count: ours alone do not belong to it.
+/// The bytes that the original would count, whose folder for temporary files would be empty: ours alone do not belong to it.
 fn bytes_of(dir: &Path) -> u64 {
     let ours: i64 = fs::read_dir(dir)
         .unwrap()
@@ -33,7 +33,9 @@ fn bytes_of(dir: &Path) -> u64 {
         .filter(|entry| own(entry.file_name().to_str().unwrap()))
         .map(|entry| entry.metadata().unwrap().len() as i64)
         .sum();
-    (count(dir) - ours) as u64 - cache_len(dir)
+    let temp = dir.join(".temp");
+    let temporary = count(&temp) - fs::metadata(&temp).unwrap().len() as i64;
+    (count(dir) - ours - temporary) as u64 - cache_len(dir)
 }
 
 async fn contents(store: &FlatfsDatastore) -> Contents {
@@ -139,41 +141,21 @@ async fn turn_by_turn() {
     finish(store).await;
 }
 
-/// What a directory looked like at some moment: what a process that is killed then leaves.
-fn image(dir: &Path) -> tempfile::TempDir {
-    let copy = tempfile::tempdir().unwrap();
-    copy_into(dir, copy.path());
-    copy
-}
-
-fn copy_into(from: &Path, to: &Path) {
-    for entry in fs::read_dir(from).unwrap() {
-        // What goes while we look was not there.
-        let Ok(entry) = entry else { continue };
-        let (path, target) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            fs::create_dir(&target).unwrap();
-            copy_into(&path, &target);
-        } else if let Ok(bytes) = fs::read(&path) {
-            fs::write(target, bytes).unwrap();
-        }
-    }
-}
-
 /// Tells a child process of a test where its store is.
 const CHILD: &str = "FLATFS_TESTS_CHILD";
 /// What it ends with: no store is closed, no memory freed, as if it had been killed.
 const KILLED: i32 = 77;
 
-/// Starts a test of this file once more, in a process that ends without cleaning up.
-fn killed(test: &str, dir: &Path) {
+/// Starts a test of this file once more, in a process of its own, and gives what it ended with.
+fn ended(test: &str, dir: &Path, env: &[(&str, String)]) -> Option<i32> {
     let program = std::env::current_exe().unwrap();
     let status = std::process::Command::new(program)
         .args([test, "--exact", "--test-threads=1"])
         .env(CHILD, dir)
+        .envs(env.iter().cloned())
         .stdout(std::process::Stdio::null())
         .status();
-    assert_eq!(status.unwrap().code(), Some(KILLED));
+    status.unwrap().code()
 }
 
 /// Ours was killed, Go ran, and ours comes back: it notices, and counts anew.
@@ -188,7 +170,7 @@ async fn go_after_a_kill() {
     for go_runs in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("blocks");
-        killed("turns::go_after_a_kill", &dir);
+        assert_eq!(ended("turns::go_after_a_kill", &dir, &[]), Some(KILLED));
         let mut held = Contents::from([
             (
                 block(b"a block").to_string()[1..].to_owned(),
@@ -251,101 +233,114 @@ async fn go_beside_us() {
     }
 }
 
-/// Takes an image of the directory before every rename.
-struct Images {
-    dir: PathBuf,
-    renames: AtomicU64,
-    taken: Arc<Mutex<Vec<tempfile::TempDir>>>,
+/// What a batch of the next test does to the keys `OLD0X` to `OLD3X`: the values before and after.
+fn batch_of_both() -> (Contents, Batch, Contents) {
+    let old = |at| (format!("OLD{at}X"), b"old".to_vec());
+    let before: Contents = (0..4).map(old).collect();
+    let (mut batch, mut after) = (Batch::new(), before.clone());
+    for at in 0..6 {
+        let key = format!("{}{at}X", if at % 2 == 0 { "OLD" } else { "NEW" });
+        batch.put(Key::new(&key), "new");
+        after.insert(key, b"new".to_vec());
+    }
+    batch.delete(Key::new("/OLD3X"));
+    after.remove("OLD3X");
+    (before, batch, after)
 }
 
-impl Images {
-    fn look(&self, op: &FsOp<'_>) -> Fault {
-        if op.kind == OpKind::Rename {
-            self.renames.fetch_add(1, Ordering::SeqCst);
-            self.taken.lock().unwrap().push(image(&self.dir));
+/// Writes a batch and ends at the rename that the environment names. Ends otherwise if there are not so many.
+async fn dies_in_a_batch(dir: &Path, durability: Durability) -> ! {
+    let fs = FaultyFs::new(Arc::new(RealFs::new()), NoFaults);
+    let options = FlatfsOptions::new()
+        .with_blocking(Blocking::Inline)
+        .with_fs(Arc::new(fs.clone()));
+    let store = open_with(dir, options).await;
+    let (before, batch, _) = batch_of_both();
+    for (key, value) in before {
+        store.put(&Key::new(key), value).await.unwrap();
+    }
+    let last: u64 = std::env::var(RENAME).unwrap().parse().unwrap();
+    let (renames, cache) = (AtomicU64::new(0), dir.join("diskUsage.cache"));
+    fs.set_hook(move |op: &FsOp<'_>| {
+        // Not those of the number of bytes, which is stored behind the scenes.
+        let counts = op.kind == OpKind::Rename && op.to != Some(&cache);
+        if counts && renames.fetch_add(1, Ordering::SeqCst) == last {
+            std::process::exit(KILLED);
         }
         Fault::Pass
-    }
+    });
+    let options = WriteOptions::default().with_durability(durability);
+    store.write_opts(batch, options).await.unwrap();
+    std::process::exit(0);
 }
 
+/// The rename that a child process does not come to do.
+const RENAME: &str = "FLATFS_TESTS_RENAME";
+
 /// Killed in the middle of a batch: our next open completes it, unless Go comes first and throws its rest away.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_batch_cut_short() {
-    for durability in [Durability::Process, Durability::Ordered, Durability::Power] {
+async fn a_batch_cut_short(test: &str, durability: Durability) {
+    if let Some(dir) = std::env::var_os(CHILD) {
+        dies_in_a_batch(Path::new(&dir), durability).await;
+    }
+    let (before, _, after) = batch_of_both();
+    let (mut completed, mut partial) = (0, 0);
+    for rename in 0.. {
         let folder = tempfile::tempdir().unwrap();
-        let dir = folder.path().join("blocks");
-        let taken = Arc::new(Mutex::new(Vec::new()));
-        let fs = FaultyFs::new(Arc::new(RealFs::new()), datastore_files::sim::NoFaults);
-        let options = FlatfsOptions::new()
-            .with_blocking(Blocking::Inline)
-            .with_fs(Arc::new(fs.clone()));
-        let store = open_with(&dir, options).await;
-        let mut before = Contents::new();
-        for at in 0..4 {
-            let key = format!("OLD{at}X");
-            store.put(&Key::new(&key), "old").await.unwrap();
-            before.insert(key, b"old".to_vec());
+        let [dir, with_go] = ["blocks", "and-go"].map(|name| folder.path().join(name));
+        let env = [(RENAME, rename.to_string())];
+        let outcomes = [&dir, &with_go].map(|dir| ended(test, dir, &env));
+        if outcomes == [Some(0), Some(0)] {
+            assert!(rename >= 6, "{rename} renames");
+            break;
         }
-        let (mut batch, mut after) = (Batch::new(), before.clone());
-        for at in 0..6 {
-            let key = format!("{}{at}X", if at % 2 == 0 { "OLD" } else { "NEW" });
-            batch.put(Key::new(&key), "new");
-            after.insert(key, b"new".to_vec());
-        }
-        batch.delete(Key::new("/OLD3X"));
-        after.remove("OLD3X");
-        let images = Images {
-            dir: dir.clone(),
-            renames: AtomicU64::new(0),
-            taken: Arc::clone(&taken),
-        };
-        fs.set_hook(move |op: &FsOp<'_>| images.look(op));
-        let options = WriteOptions::default().with_durability(durability);
-        store.write_opts(batch, options).await.unwrap();
-        fs.set_hook(datastore_files::sim::NoFaults);
+        assert_eq!(outcomes, [Some(KILLED); 2]);
+        let when = format!("killed before rename {rename}");
+        let cache = cache_len(&dir);
+        let store = open_with(&dir, FlatfsOptions::new()).await;
+        let found = contents(&store).await;
+        assert!(
+            found == before || found == after,
+            "{when}: in part: {found:?}"
+        );
+        completed += usize::from(found == after);
+        check(&store, &found, &when).await;
+        check_usage(&store, &dir, cache, &when).await;
         finish(store).await;
 
-        let taken = std::mem::take(&mut *taken.lock().unwrap());
-        assert!(taken.len() >= 6, "{} renames at {durability}", taken.len());
-        let mut completed = 0;
-        for (at, killed) in taken.iter().enumerate() {
-            let when = format!("{durability}, killed before rename {at}");
-            let with_go = image(killed.path());
-            let cache = cache_len(killed.path());
-            let store = open_with(killed.path(), FlatfsOptions::new()).await;
-            let found = contents(&store).await;
-            assert!(
-                found == before || found == after,
-                "{when}: in part: {found:?}"
-            );
-            completed += usize::from(found == after);
-            check(&store, &found, &when).await;
-            check_usage(&store, killed.path(), cache, &when).await;
-            finish(store).await;
-
-            Go::open(with_go.path()).close();
-            let cache = cache_len(with_go.path());
-            let store = open_with(with_go.path(), FlatfsOptions::new()).await;
-            let found = contents(&store).await;
-            for (key, value) in &found {
-                let known = [before.get(key), after.get(key)];
-                assert!(known.contains(&Some(value)), "{when}, then Go: {key}");
-            }
-            let kept = before.keys().filter(|key| after.contains_key(*key));
-            for key in kept {
-                assert!(found.contains_key(key), "{when}, then Go: {key} is lost");
-            }
-            check(&store, &found, &format!("{when}, then Go")).await;
-            let when = format!("{when}, then Go");
-            check_usage(&store, with_go.path(), cache, &when).await;
-            finish(store).await;
+        let when = format!("{when}, then Go");
+        Go::open(&with_go).close();
+        let cache = cache_len(&with_go);
+        let store = open_with(&with_go, FlatfsOptions::new()).await;
+        let found = contents(&store).await;
+        for (key, value) in &found {
+            let known = [before.get(key), after.get(key)];
+            assert!(known.contains(&Some(value)), "{when}: {key}");
         }
-        assert!(
-            completed >= 5,
-            "only {completed} of {} were completed",
-            taken.len()
-        );
+        for key in before.keys().filter(|key| after.contains_key(*key)) {
+            assert!(found.contains_key(key), "{when}: {key} is lost");
+        }
+        partial += usize::from(found != before && found != after);
+        check(&store, &found, &when).await;
+        check_usage(&store, &with_go, cache, &when).await;
+        finish(store).await;
     }
+    assert!(completed >= 5, "only {completed} were completed");
+    assert!(partial > 0, "the stand-in for Go did not come in between");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_cut_short_at_process() {
+    a_batch_cut_short("turns::a_batch_cut_short_at_process", Durability::Process).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_cut_short_at_ordered() {
+    a_batch_cut_short("turns::a_batch_cut_short_at_ordered", Durability::Ordered).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_cut_short_at_power() {
+    a_batch_cut_short("turns::a_batch_cut_short_at_power", Durability::Power).await;
 }
 
 /// What the original left behind is no value, and goes when space is freed, unless it may still be in use.
