@@ -6,7 +6,7 @@ use std::sync::Arc;
 use datastore_files::Wait;
 use interface_datastore::{DiskUsage, Key, Operation, Result};
 
-use crate::database::Database;
+use crate::database::{Database, names};
 use crate::failure::Failure;
 use crate::range::KeyRange;
 use crate::store::LevelDatastore;
@@ -28,14 +28,8 @@ impl LevelDatastore {
 
 fn allocated(db: &Database) -> Result<u64, Failure> {
     let mut bytes = 0u64;
-    for entry in db
-        .tree
-        .entries(Path::new(""))?
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
-        let about = db.tree.metadata(Path::new(&entry.name), Wait::Yes)?;
+    for name in names(&db.tree)? {
+        let about = db.tree.metadata(Path::new(&name), Wait::Yes)?;
         bytes = bytes.saturating_add(about.map_or(0, |about| about.allocated));
     }
     Ok(bytes)

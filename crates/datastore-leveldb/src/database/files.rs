@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use bytes::Bytes;
-use datastore_files::{Action, FileError, OpenFile, Tree, Wait};
+use datastore_files::{Action, DirEntry, FileError, OpenFile, Tree, Wait};
 use interface_datastore::{Error, ErrorKind, Operation};
 
 use crate::failure::{Damage, Failure};
@@ -29,10 +29,7 @@ impl Listing {
     /// Lists the folder; refuses one that is certainly no database of LevelDB.
     pub(crate) fn read(tree: &Tree) -> Result<Self, Failure> {
         let mut listing = Self::default();
-        for entry in tree.entries(Path::new(""))?.into_iter().flatten() {
-            let name = entry.map_err(|error| unreadable(tree, error))?.name;
-            listing.add(name);
-        }
+        names(tree)?.into_iter().for_each(|name| listing.add(name));
         listing.refuse_others(tree)?;
         Ok(listing)
     }
@@ -83,8 +80,12 @@ impl Listing {
     }
 }
 
-fn unreadable(tree: &Tree, error: io::Error) -> Failure {
-    Failure::File(FileError::new(Action::List, tree.path(), error))
+/// The names of all that lies in the folder.
+pub(crate) fn names(tree: &Tree) -> Result<Vec<OsString>, Failure> {
+    let entries = tree.entries(Path::new(""))?.into_iter().flatten();
+    let unreadable = |error| Failure::File(FileError::new(Action::List, tree.path(), error));
+    let name = |entry: io::Result<DirEntry>| entry.map(|entry| entry.name).map_err(unreadable);
+    entries.map(name).collect()
 }
 
 /// Asks for a read to be repeated where it may wait.

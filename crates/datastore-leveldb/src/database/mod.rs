@@ -21,7 +21,11 @@ use self::cache::Cache;
 use self::levels::TableMeta;
 pub(crate) use self::memtable::Version;
 use self::open::Contents;
-pub(crate) use self::{files::Listing, merge::Merge, table::Table};
+pub(crate) use self::{
+    files::{Listing, names},
+    merge::Merge,
+    table::Table,
+};
 use crate::failure::{Damage, Failure};
 use crate::format::Fault;
 use crate::format::block::Block;

@@ -15,7 +15,7 @@ use crate::writer::{self, Change, Shape};
 #[derive(Debug, Clone)]
 struct History {
     changes: Vec<Change>,
-    /// How many changes are in level 2, in level 1, in each of three tables of level 0; the rest is in the log.
+    /// How many changes are in level 9, which goleveldb may have, in level 1, in each of three tables of level 0; the rest is in the log.
     parts: [usize; 5],
     /// How many changes make up a table of the deeper levels, and a batch of the log.
     run: usize,
@@ -79,7 +79,7 @@ impl History {
                 number += 1;
             }
         };
-        for (part, level) in self.parts.into_iter().zip([2, 1, 0, 0, 0]) {
+        for (part, level) in self.parts.into_iter().zip([9, 1, 0, 0, 0]) {
             let (own, after) = rest.split_at(part.min(rest.len()));
             rest = after;
             match level {

@@ -2,6 +2,7 @@
 
 mod common;
 mod damage;
+mod faults;
 mod fixtures;
 mod open;
 mod refusals;

@@ -163,6 +163,33 @@ fn a_lock_of_ours_keeps_writers_away_until_closed() {
     lock_as_go_does(folder.path()).unwrap();
 }
 
+/// As when a library in this process has the database open: its lock ends if this process closes the file anywhere.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_lock_of_this_process_is_seen_and_left_alone() {
+    use nix::fcntl::{FcntlArg, fcntl};
+    use nix::libc;
+
+    let folder = copy("log");
+    let file = || {
+        let path = folder.path().join("LOCK");
+        File::options().read(true).write(true).open(path).unwrap()
+    };
+    let held = file();
+    rustix::fs::fcntl_lock(&held, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+    let error = open(folder.path(), LevelOptions::new()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
+    let mut asked = libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    fcntl(&file(), FcntlArg::F_OFD_GETLK(&mut asked)).unwrap();
+    assert_eq!(asked.l_pid, std::process::id() as i32);
+}
+
 #[test]
 fn without_a_lock_file() {
     let folder = copy("log");
