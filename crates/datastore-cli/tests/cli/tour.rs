@@ -1,4 +1,4 @@
-//! The tour of the README.
+//! The tour of the README, and the guides.
 
 use std::{env, path::Path, process::Command};
 
@@ -21,16 +21,16 @@ fn steps(readme: &str) -> Vec<(String, String)> {
     steps
 }
 
-#[test]
-fn the_tour_does_what_it_says() {
+/// Runs the commands of a page one after another, and compares what they write.
+fn runs_as_written(page: &str, at_least: usize) {
     let sandbox = Sandbox::new();
     let programs = Path::new(PROGRAM).parent().expect("a folder");
     let old = env::var_os("PATH").unwrap_or_default();
     let search =
         env::join_paths(std::iter::once(programs.to_owned()).chain(env::split_paths(&old)));
     let search = search.expect("a search path");
-    let steps = steps(include_str!("../../README.md"));
-    assert!(steps.len() > 15, "the tour has been found");
+    let steps = steps(page);
+    assert!(steps.len() >= at_least, "the commands have been found");
     for (step, expected) in steps {
         let mut command = sandbox.prepare(Command::new("sh"));
         command.args(["-c", &step]).env("PATH", &search);
@@ -38,4 +38,14 @@ fn the_tour_does_what_it_says() {
         assert_eq!(ran.out, expected, "{step}: {ran:?}");
         assert_eq!(ran.code, 0, "{step}: {ran:?}");
     }
+}
+
+#[test]
+fn the_tour_does_what_it_says() {
+    runs_as_written(include_str!("../../README.md"), 16);
+}
+
+#[test]
+fn the_guide_to_the_blocks_of_kubo_does_what_it_says() {
+    runs_as_written(include_str!("../../guides/kubo-blocks.md"), 12);
 }
