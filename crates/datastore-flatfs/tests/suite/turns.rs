@@ -35,7 +35,8 @@ fn bytes_of(dir: &Path) -> u64 {
         .sum();
     let temp = dir.join(".temp");
     let temporary = count(&temp) - fs::metadata(&temp).unwrap().len() as i64;
-    (count(dir) - ours - temporary) as u64 - cache_len(dir)
+    let cache = fs::metadata(dir.join("diskUsage.cache")).map_or(0, |metadata| metadata.len());
+    (count(dir) - ours - temporary) as u64 - cache
 }
 
 async fn contents(store: &FlatfsDatastore) -> Contents {
@@ -79,22 +80,10 @@ async fn check(store: &FlatfsDatastore, held: &Contents, when: &str) {
     }
 }
 
-fn cache_len(dir: &Path) -> u64 {
-    fs::metadata(dir.join("diskUsage.cache")).map_or(0, |metadata| metadata.len())
-}
-
-/// The count has ended, is exact and right. As with the original, the file of so many bytes that holds the number belongs to it
-/// if it was there when all was counted.
-async fn check_usage(store: &FlatfsDatastore, dir: &Path, cache: u64, when: &str) {
+/// The count has ended, is exact and right.
+async fn check_usage(store: &FlatfsDatastore, dir: &Path, when: &str) {
     counted(store).await;
-    let (bytes, accuracy) = store.usage();
-    assert_eq!(accuracy, Accuracy::Exact, "{when}");
-    let counted = bytes_of(dir);
-    let fits = bytes == counted || bytes == counted + cache;
-    assert!(
-        fits,
-        "{when}: {bytes}, not {counted} and perhaps {cache} more"
-    );
+    assert_eq!(store.usage(), (bytes_of(dir), Accuracy::Exact), "{when}");
 }
 
 /// Each writes, overwrites and deletes what the other wrote; the number of bytes goes from one to the other.
@@ -134,10 +123,9 @@ async fn turn_by_turn() {
         held.remove(&format!("KEY0{round}"));
         go.close();
     }
-    let cache = cache_len(&dir);
     let store = open_with(&dir, FlatfsOptions::new()).await;
     check(&store, &held, "at the end").await;
-    check_usage(&store, &dir, cache, "the number went from one to the other").await;
+    check_usage(&store, &dir, "the number went from one to the other").await;
     finish(store).await;
 }
 
@@ -187,10 +175,9 @@ async fn go_after_a_kill() {
             go.close();
         }
         let when = format!("after a kill, and Go: {go_runs}");
-        let cache = cache_len(&dir);
         let store = open_with(&dir, FlatfsOptions::new()).await;
         check(&store, &held, &when).await;
-        check_usage(&store, &dir, cache, &when).await;
+        check_usage(&store, &dir, &when).await;
         finish(store).await;
     }
 }
@@ -295,7 +282,6 @@ async fn a_batch_cut_short(test: &str, durability: Durability) {
         }
         assert_eq!(outcomes, [Some(KILLED); 2]);
         let when = format!("killed before rename {rename}");
-        let cache = cache_len(&dir);
         let store = open_with(&dir, FlatfsOptions::new()).await;
         let found = contents(&store).await;
         assert!(
@@ -304,12 +290,11 @@ async fn a_batch_cut_short(test: &str, durability: Durability) {
         );
         completed += usize::from(found == after);
         check(&store, &found, &when).await;
-        check_usage(&store, &dir, cache, &when).await;
+        check_usage(&store, &dir, &when).await;
         finish(store).await;
 
         let when = format!("{when}, then Go");
         Go::open(&with_go).close();
-        let cache = cache_len(&with_go);
         let store = open_with(&with_go, FlatfsOptions::new()).await;
         let found = contents(&store).await;
         for (key, value) in &found {
@@ -321,7 +306,7 @@ async fn a_batch_cut_short(test: &str, durability: Durability) {
         }
         partial += usize::from(found != before && found != after);
         check(&store, &found, &when).await;
-        check_usage(&store, &with_go, cache, &when).await;
+        check_usage(&store, &with_go, &when).await;
         finish(store).await;
     }
     assert!(completed >= 5, "only {completed} were completed");

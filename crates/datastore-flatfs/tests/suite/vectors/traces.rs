@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use datastore_flatfs::{Blocking, FlatfsOptions};
 use serde_json::{Value, json};
 
-use super::better::{BETTER, COUNTED_AGAIN, Numbers, Ours};
+use super::better::{BETTER, COUNTED, COUNTED_AGAIN, Numbers, Ours};
 use super::interpreter::Interpreter;
 use super::section;
 use super::tree::{self, Tree};
@@ -115,17 +115,14 @@ fn expected(step: &Step<'_>, batched: &BTreeSet<String>) -> Outcome {
 
 /// Where nobody vouches for a number that was found.
 fn counted_again(step: &Step<'_>) -> Option<Value> {
-    let (_, bytes) = COUNTED_AGAIN
-        .iter()
-        .find(|(trace, _)| *trace == step.name)?;
-    if step.numbers == Numbers::Trusted {
+    if !COUNTED_AGAIN.contains(&step.name) || step.numbers == Numbers::Trusted {
         return None;
     }
     match step.at {
-        7 => Some(json!({"value": bytes.to_string()})),
+        7 => Some(json!({"value": COUNTED.to_string()})),
         8 => Some(json!({"accuracy": "initial-exact"})),
         9 | 11 => {
-            let text = format!("{{\"diskUsage\":{bytes},\"accuracy\":\"initial-exact\"}}\n");
+            let text = format!("{{\"diskUsage\":{COUNTED},\"accuracy\":\"initial-exact\"}}\n");
             Some(json!({"text": text}))
         }
         _ => None,
@@ -219,7 +216,7 @@ async fn run_all(options: FlatfsOptions, numbers: Numbers) {
     let rows = BETTER
         .iter()
         .flat_map(|row| row.steps.iter().map(move |at| (row.trace, *at)));
-    let counted = COUNTED_AGAIN.iter().map(|(trace, _)| (*trace, 11));
+    let counted = COUNTED_AGAIN.iter().map(|trace| (*trace, 11));
     for (trace, at) in rows.chain(counted) {
         assert!(
             steps.contains(&(trace.to_owned(), at)),
