@@ -1,6 +1,6 @@
 //! [`KeyTransformDatastore`]: a store under other keys.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use interface_datastore::{Datastore, Key, MaybeSend, MaybeSync};
 
@@ -126,29 +126,33 @@ impl<C, I> fmt::Debug for FromFns<C, I> {
 /// # Ok::<(), interface_datastore::Error>(())
 /// # }).unwrap();
 /// ```
-#[derive(Clone)]
-pub struct KeyTransformDatastore(Translated<Transform>);
+#[derive(Debug, Clone)]
+pub struct KeyTransformDatastore(Transformed);
+
+/// The translated store, by what is known of its transform.
+#[derive(Debug, Clone)]
+enum Transformed {
+    /// Adding a key in front always leads back, so nothing needs checking.
+    Prefix(Translated<Below>),
+    /// Any other is trusted only as far as it leads back.
+    Checked(Translated<Checked>),
+}
 
 impl KeyTransformDatastore {
     /// `inner` under transformed keys.
     pub fn new(inner: &(impl Datastore + ?Sized), transform: impl KeyTransform) -> Self {
-        let mapping = match transform.prefix() {
-            Some(prefix) => Transform::Prefix(Below(prefix.clone())),
-            None => Transform::Checked(Arc::new(transform)),
-        };
-        Self(Translated::new(inner.handle(), mapping))
+        let inner = inner.handle();
+        Self(match transform.prefix() {
+            Some(prefix) => Transformed::Prefix(Translated::new(inner, Below(prefix.clone()))),
+            None => Transformed::Checked(Translated::new(inner, Checked(Box::new(transform)))),
+        })
     }
 
-    fn inner(&self) -> &Translated<Transform> {
-        &self.0
-    }
-}
-
-impl fmt::Debug for KeyTransformDatastore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("KeyTransformDatastore")
-            .field(&self.0)
-            .finish()
+    fn inner(&self) -> &dyn Datastore {
+        match &self.0 {
+            Transformed::Prefix(store) => store,
+            Transformed::Checked(store) => store,
+        }
     }
 }
 
@@ -160,49 +164,27 @@ impl Datastore for KeyTransformDatastore {
     }
 }
 
-#[derive(Clone)]
-enum Transform {
-    /// Adding a key in front always leads back, so nothing needs checking.
-    Prefix(Below),
-    /// Any other is trusted only as far as it leads back.
-    Checked(Arc<dyn KeyTransform>),
-}
+struct Checked(Box<dyn KeyTransform>);
 
-impl fmt::Debug for Transform {
+impl fmt::Debug for Checked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Prefix(below) => below.fmt(f),
-            Self::Checked(_) => f.debug_struct("KeyTransform").finish_non_exhaustive(),
-        }
+        f.debug_struct("KeyTransform").finish_non_exhaustive()
     }
 }
 
-impl Mapping for Transform {
+impl Mapping for Checked {
     fn inward(&self, outer: &Key) -> Option<Key> {
-        match self {
-            Self::Prefix(below) => below.inward(outer),
-            Self::Checked(transform) => {
-                let inner = transform.convert(outer)?;
-                (transform.invert(&inner).as_ref() == Some(outer)).then_some(inner)
-            }
-        }
+        let inner = self.0.convert(outer)?;
+        (self.0.invert(&inner).as_ref() == Some(outer)).then_some(inner)
     }
 
     fn outward(&self, inner: &Key) -> Option<Key> {
-        match self {
-            Self::Prefix(below) => below.outward(inner),
-            Self::Checked(transform) => {
-                let outer = transform.invert(inner)?;
-                (transform.convert(&outer).as_ref() == Some(inner)).then_some(outer)
-            }
-        }
+        let outer = self.0.invert(inner)?;
+        (self.0.convert(&outer).as_ref() == Some(inner)).then_some(outer)
     }
 
     fn shape(&self) -> Shape<'_> {
-        match self {
-            Self::Prefix(below) => below.shape(),
-            Self::Checked(_) => Shape::Opaque,
-        }
+        Shape::Opaque
     }
 
     fn complaint(&self) -> &'static str {

@@ -42,15 +42,15 @@ impl Above {
     }
 }
 
-/// Whether only the authority can answer.
-fn authority_decides(options: &GetOptions) -> bool {
-    options.if_version.is_some() || options.want == Want::Metadata
-}
-
 impl TieredDatastore {
+    /// Whether only the authority can answer.
+    fn authority_decides(&self, options: &GetOptions) -> bool {
+        self.upper.is_empty() || options.if_version.is_some() || options.want == Want::Metadata
+    }
+
     pub(super) async fn get_tiers(&self, key: &Key, options: GetOptions) -> Result<Entry> {
         check_aborted(options.abort.as_ref(), options.operation(), Some(key))?;
-        if authority_decides(&options) {
+        if self.authority_decides(&options) {
             return self.authority.get_opts(key, options).await;
         }
         let stamp = self.stamps.read(key);
@@ -84,7 +84,7 @@ impl TieredDatastore {
         key: &Key,
         options: GetOptions,
     ) -> Result<ValueStream> {
-        if authority_decides(&options) {
+        if self.authority_decides(&options) {
             return self.authority.get_stream_opts(key, options).await;
         }
         let stamp = self.stamps.read(key);
