@@ -1,16 +1,14 @@
-//! Folders that stay open, so that what is done in them looks up one name instead of a path.
+//! Folders that stay open, so that they need not be opened for each file that is changed in them.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::fs::{Dir, Kind, Wait};
-use crate::paths::{is_in_root, split};
-use crate::patience::is_open_limit;
-use crate::tree::{Tree, is_absent};
+use crate::paths::is_in_root;
+use crate::tree::Tree;
 
 /// All trees of the process together keep this part of the files that it may have open.
 const PART_OF_LIMIT: usize = 4;
@@ -83,47 +81,25 @@ fn open_files() -> usize {
 }
 
 impl Tree {
-    /// Does something with a file of a folder that is kept open; none if it has to be done by the path.
-    pub(crate) fn in_kept<T>(
-        &self,
-        path: &Path,
-        wait: Wait,
-        act: impl Fn(&Dir, &Path) -> io::Result<T>,
-    ) -> Option<io::Result<T>> {
-        let kept_folders = self.kept.as_ref()?;
-        let (folder, name) = split(path);
-        let kept = match kept_folders.get(folder.as_os_str()) {
-            Some(kept) => kept,
-            None if wait == Wait::Yes => self.keep(folder)?,
-            None => return None,
-        };
-        match act(&kept.dir, Path::new(name)) {
-            Err(error) if is_open_limit(&error) => None,
-            Err(error) if is_absent(&error) && !self.is_current(folder, &kept) => {
-                kept_folders.remove(folder.as_os_str());
-                None
-            }
-            outcome => Some(outcome),
-        }
-    }
-
-    /// The folder, if it is kept open. It may have been removed meanwhile.
+    /// The folder, if it is kept open or can be from now on. It is the one that has the name now: asking costs less than
+    /// opening, and a folder that was moved away or removed, or has a link in its place, is let go.
     pub(crate) fn kept_dir(&self, folder: &Path) -> Option<Dir> {
-        let kept = self.kept.as_ref()?.get(folder.as_os_str())?;
-        Some(kept.dir)
+        let kept_folders = self.kept.as_ref()?;
+        let Some(kept) = kept_folders.get(folder.as_os_str()) else {
+            return self.keep(folder);
+        };
+        if self.is_current(folder, &kept) {
+            return Some(kept.dir);
+        }
+        kept_folders.remove(folder.as_os_str());
+        None
     }
 
     /// Keeps a folder open that was opened for something else, if there is room.
     pub(crate) fn keep_dir(&self, folder: &Path, dir: &Dir) {
         if self.may_keep(folder) {
-            self.keep_opened(folder, dir.clone());
+            self.keep_opened(folder, dir);
         }
-    }
-
-    /// Whether a folder that is kept open still has its name; none if it is not kept.
-    pub(crate) fn kept_is_current(&self, folder: &Path) -> Option<bool> {
-        let kept = self.kept.as_ref()?.get(folder.as_os_str())?;
-        Some(self.is_current(folder, &kept))
     }
 
     /// Lets go of a folder.
@@ -133,30 +109,35 @@ impl Tree {
         }
     }
 
-    fn keep(&self, folder: &Path) -> Option<Kept> {
+    fn keep(&self, folder: &Path) -> Option<Dir> {
         if !self.may_keep(folder) {
             return None;
         }
         let opened = self.open_dir(folder).ok()?;
-        self.keep_opened(folder, opened)
+        self.keep_opened(folder, &opened);
+        Some(opened)
     }
 
-    /// Only folders of the root are kept, and none that is a link.
+    /// Only folders of the root are kept.
     fn may_keep(&self, folder: &Path) -> bool {
         self.kept.is_some() && OPEN.load(Ordering::Relaxed) < limit() && is_in_root(folder)
     }
 
-    fn keep_opened(&self, folder: &Path, dir: Dir) -> Option<Kept> {
-        let id = self.inner.fs.dir_metadata(&dir).ok()?.id;
-        let kept = Kept { dir, id };
-        if !self.is_current(folder, &kept) {
-            return None;
+    fn keep_opened(&self, folder: &Path, dir: &Dir) {
+        let (Some(kept_folders), Ok(found)) = (&self.kept, self.inner.fs.dir_metadata(dir)) else {
+            return;
+        };
+        let kept = Kept {
+            dir: dir.clone(),
+            id: found.id,
+        };
+        // Not so for a link that was followed.
+        if self.is_current(folder, &kept) {
+            kept_folders.insert(folder.as_os_str(), kept);
         }
-        self.kept.as_ref()?.insert(folder.as_os_str(), kept.clone());
-        Some(kept)
     }
 
-    /// The open folder keeps its name in the caches of the system, so that asking for it does not wait for the disk.
+    /// Whether a folder still has its name.
     fn is_current(&self, folder: &Path, kept: &Kept) -> bool {
         let found = self.inner.fs.metadata(&self.inner.root, folder, Wait::Yes);
         found.is_ok_and(|found| found.kind == Kind::Dir && found.id == kept.id)

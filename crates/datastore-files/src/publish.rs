@@ -336,14 +336,15 @@ impl Tree {
         let mut retries = FOLDER_RETRIES;
         loop {
             let dir = scratch.folders.get(self, folder, true)?;
-            scratch.renamed.begin(&temp);
+            if synced {
+                scratch.renamed.begin(&temp);
+            }
             match temp.publish(&dir, name, target.replace) {
                 Ok(()) => break,
                 // Somebody removed the folder as empty between our opening it and the rename.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && retries > 0 => {
                     retries -= 1;
                     scratch.folders.forget(folder);
-                    self.forget_kept(folder);
                 }
                 // The folder is a link to another file system.
                 Err(error) if error.kind() == io::ErrorKind::CrossesDevices && retries > 0 => {
@@ -354,7 +355,9 @@ impl Tree {
                 Err(error) => return Err(self.failed(Action::Rename, path, error)),
             }
         }
-        scratch.renamed.add(&temp, folder);
+        if synced {
+            scratch.renamed.add(&temp, folder);
+        }
         self.inner.durable.file_changed(path, synced);
         if let Some(obsolete) = &target.obsolete {
             // The new file hides it, so nothing is wrong if it stays.
@@ -395,12 +398,8 @@ impl Tree {
             return match error.reason() {
                 Reason::NotFound => {
                     // Perhaps because the folder was removed, and made again, since it was opened.
-                    let stale = self
-                        .kept_is_current(folder)
-                        .map_or(known, |current| !current);
-                    if stale {
-                        scratch.folders.forget(folder);
-                        self.forget_kept(folder);
+                    scratch.folders.forget(folder);
+                    if known {
                         self.remove(path, scratch)
                     } else {
                         Ok(Changed::WasAbsent)
@@ -476,15 +475,15 @@ impl Folders {
         if let Some(dir) = self.0.get(folder) {
             return Ok(dir.clone());
         }
-        if let Some(dir) = tree.kept_dir(folder) {
-            return Ok(dir);
-        }
-        let dir = if create {
-            tree.ensure_dir(folder)?
-        } else {
-            tree.open_dir(folder)?
+        let dir = match tree.kept_dir(folder) {
+            Some(dir) => dir,
+            None if create => {
+                let made = tree.ensure_dir(folder)?;
+                tree.keep_dir(folder, &made);
+                made
+            }
+            None => tree.open_dir(folder)?,
         };
-        tree.keep_dir(folder, &dir);
         if self.0.len() >= MAX_FOLDERS {
             self.0.clear();
         }

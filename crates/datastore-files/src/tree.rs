@@ -12,6 +12,7 @@ use crate::fs::{Access, Dir, Entries, Fs, Instant, Kind, Links, Metadata, Wait, 
 use crate::hop::Blocking;
 use crate::kept::KeptFolders;
 use crate::ledger::Ledgers;
+use crate::paths::split;
 use crate::patience::{is_open_limit, patiently};
 use crate::temp::{self, Remove, TempArea, TempFile};
 
@@ -123,9 +124,7 @@ impl Tree {
     }
 
     /// The same tree, which keeps folders of the root open once they were used: a quarter of the files that the process may have
-    /// open, 2048 at most, all trees together. What is done with a file in them takes fewer calls of the system.
-    ///
-    /// A folder that another program moves elsewhere meanwhile is used where it is, as far as files are found in it.
+    /// open, 2048 at most, all trees together. What is changed in them takes fewer calls of the system.
     #[must_use]
     pub fn with_open_folders(mut self) -> Self {
         self.kept = Some(Arc::default());
@@ -208,7 +207,15 @@ impl Tree {
     /// [`Reason::LinkInTheWay`] for a link before the last component and what else asking meets.
     pub fn metadata(&self, path: &Path, wait: Wait) -> Result<Option<Metadata>> {
         let fs = &self.inner.fs;
-        match self.beneath(path, wait, |at, path| fs.metadata(at, path, wait)) {
+        let (folder, name) = split(path);
+        let found = match (wait, self.kept.is_some()) {
+            (Wait::Yes, true) => self
+                .kept_dir(folder)
+                .map(|dir| fs.metadata(&dir, Path::new(name), wait)),
+            _ => None,
+        };
+        let by_path = || self.beneath(path, wait, |at, path| fs.metadata(at, path, wait));
+        match found.unwrap_or_else(by_path) {
             Ok(found) => Ok(Some(found)),
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(self.failed(Action::Inspect, path, error)),
@@ -393,9 +400,6 @@ impl Tree {
         wait: Wait,
         act: impl Fn(&Dir, &Path) -> io::Result<T>,
     ) -> io::Result<T> {
-        if let Some(outcome) = self.in_kept(path, wait, &act) {
-            return outcome;
-        }
         let first = match wait {
             Wait::Yes => patiently(is_open_limit, || act(&self.inner.root, path)),
             Wait::No => act(&self.inner.root, path),
