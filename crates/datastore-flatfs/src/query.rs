@@ -42,6 +42,7 @@ pub(crate) fn query(store: Arc<Inner>, query: Query) -> BoxStream<'static, Resul
         needs: Needs {
             values: query.needs_values(),
             sizes: query.needs_sizes(),
+            doubt: store.unclean.is_active(),
         },
         query,
         store,
@@ -74,6 +75,8 @@ struct Listing {
 struct Needs {
     values: bool,
     sizes: bool,
+    /// Whether values are in doubt, so that each file has to be looked at.
+    doubt: bool,
 }
 
 /// The shard folders still to come.
@@ -284,13 +287,14 @@ impl Listing {
 
     /// Whether a file was damaged by a loss of power, so that no read finds it.
     fn is_torn(&self, folder: &Folder, name: &OsStr, key: &Key) -> Result<bool, Failure> {
-        let store = &self.store;
-        if !store.unclean.is_active() {
+        if !self.needs.doubt {
             return Ok(false);
         }
+        let store = &self.store;
         let failed = |error| file_error(error, Operation::Query, Some(key));
         let Some(found) = folder.metadata(name).map_err(failed)? else {
-            return Ok(false);
+            // Moved aside by now.
+            return Ok(true);
         };
         let path = folder.path().join(name);
         let torn = store

@@ -61,8 +61,11 @@ impl Request {
                 let found = absent_if_too_long(tree.metadata(&self.place.path, wait))?;
                 let found = found.filter(|metadata| metadata.kind == Kind::File);
                 let metadata = found.ok_or_else(|| self.not_found())?;
-                if self.is_torn(tree, &metadata, wait)? {
-                    return Err(self.not_found().into());
+                if let Some(doubt) = &self.doubt {
+                    let path = &self.place.path;
+                    if doubt.is_torn(tree, path, &self.key, &metadata, wait)? {
+                        return Err(self.not_found().into());
+                    }
                 }
                 Ok(self.told(&metadata)?)
             }
@@ -87,22 +90,17 @@ impl Request {
     fn find(&self, tree: &Tree, wait: Wait) -> Result<OpenFile, Failure> {
         let found = absent_if_too_long(tree.open_file(&self.place.path, wait))?;
         let file = found.ok_or_else(|| self.not_found())?;
-        if self.is_torn(tree, file.metadata(), wait)? {
-            return Err(self.not_found().into());
+        if let Some(doubt) = &self.doubt {
+            let path = &self.place.path;
+            if doubt.is_open_torn(tree, path, &self.key, &file, wait)? {
+                return Err(self.not_found().into());
+            }
         }
         Ok(file)
     }
 
     fn not_found(&self) -> Error {
         Error::not_found(self.options.operation(), &self.key)
-    }
-
-    /// Whether a loss of power damaged the file, so that the key counts as holding nothing.
-    fn is_torn(&self, tree: &Tree, metadata: &Metadata, wait: Wait) -> Result<bool, Failure> {
-        match &self.doubt {
-            None => Ok(false),
-            Some(doubt) => Ok(doubt.is_torn(tree, &self.place.path, &self.key, metadata, wait)?),
-        }
     }
 
     fn range(&self, len: u64) -> Result<Range<u64>> {

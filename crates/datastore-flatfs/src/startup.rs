@@ -43,6 +43,7 @@ impl Start {
             None => Some(Limits {
                 sample: options.usage_sample,
                 time: Some(options.usage_time_limit),
+                stored: true,
             }),
         };
         let mut start = Self {
@@ -66,6 +67,7 @@ impl Start {
                 &|| {},
             );
             start.usage.store_now(tree);
+            start.usage.count_is_over();
         }
         Ok(start)
     }
@@ -99,6 +101,7 @@ impl Inner {
             if usage.count(&tree, limits, stop, &settle) && !read_only {
                 stop.unless_set(|| usage.store_now(&tree));
             }
+            usage.count_is_over();
         };
         if !self.background.spawn("flatfs-look", work) {
             // Without a thread doubt remains, and the number is what it is.

@@ -20,7 +20,7 @@ use interface_datastore::{
 use crate::background::Background;
 use crate::failure::file_error;
 use crate::names::Place;
-use crate::open::Opened;
+use crate::open::{Opened, TEMP};
 use crate::options::FlatfsOptions;
 use crate::shard::ShardFunction;
 use crate::sharding::Sharding;
@@ -267,7 +267,9 @@ impl Drop for Inner {
 /// A tree that counts the folders it makes, as go-ds-flatfs does.
 fn counting(tree: Tree, usage: &Arc<Usage>) -> Tree {
     let usage = Arc::clone(usage);
-    let fresh = AtomicU64::new(0);
+    // Folders with nothing in them are all of one size.
+    let temp = tree.metadata(Path::new(TEMP), Wait::Yes).ok().flatten();
+    let fresh = AtomicU64::new(temp.map_or(0, |temp| temp.len));
     tree.with_folder_made(Arc::new(move |tree, path| {
         let hidden = path.as_os_str().as_encoded_bytes().starts_with(b".");
         if hidden {

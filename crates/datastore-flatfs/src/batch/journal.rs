@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use datastore_files::{
-    Change, Contents, FileError, Leftover, Metadata, Replace, Safety, Tree, Wait,
+    Action, Change, Contents, FileError, Leftover, Metadata, Replace, Safety, Tree, Wait,
 };
 use interface_datastore::{Error, Operation};
 
@@ -17,6 +17,8 @@ use crate::sharding::Sharding;
 const SUFFIX: &str = ".batch";
 const HEAD: &str = "flatfs-batch 1\n";
 const NONE: &str = "-";
+/// Bytes of a value that are read at a time.
+const PIECE: u64 = 1 << 20;
 /// Longer journals are not written, nor believed.
 pub(super) const MAX_LEN: usize = 256 << 20;
 
@@ -36,6 +38,8 @@ pub(super) enum Step {
     Put {
         temp: String,
         len: u64,
+        /// CRC-32 of the value, where nothing else tells that it is whole.
+        check: Option<u32>,
         path: PathBuf,
     },
     /// This file is removed, and no other that has its name by then.
@@ -63,8 +67,17 @@ impl From<&Metadata> for Identity {
 impl Journal {
     /// Puts the journal beside the values that it speaks of; gives its path.
     pub(super) fn publish(&self, tree: &Tree, safety: Safety) -> Result<PathBuf, FileError> {
+        let text = self.to_text();
+        if text.len() > MAX_LEN {
+            let many = std::io::Error::new(
+                std::io::ErrorKind::InvalidInput,
+                "the batch has too many operations; split it",
+            );
+            let path = tree.full(Path::new(TEMP));
+            return Err(FileError::new(Action::Write, &path, many));
+        }
         let mut temp = tree.temp_file()?;
-        temp.write_all(self.to_text().as_bytes())?;
+        temp.write_all(text.as_bytes())?;
         let mut name = OsString::from(temp.name());
         name.push(SUFFIX);
         let path = Path::new(TEMP).join(name);
@@ -91,8 +104,14 @@ impl Journal {
         for step in &self.steps {
             // Writing to a string does not fail.
             let _ = match step {
-                Step::Put { temp, len, path } => {
-                    writeln!(text, "put {temp} {len} {}", path.display())
+                Step::Put {
+                    temp,
+                    len,
+                    check,
+                    path,
+                } => {
+                    let check = check.map_or(NONE.to_owned(), |check| format!("{check:08x}"));
+                    writeln!(text, "put {temp} {len} {check} {}", path.display())
                 }
                 Step::Delete { file, path } => {
                     let Identity { id, modified, len } = file;
@@ -139,9 +158,12 @@ impl Journal {
         Ok(Self::parse(&bytes, sharding))
     }
 
-    /// Whether the values that it speaks of are whole.
-    fn holds_in(&self, run: Option<&str>) -> bool {
-        self.synced || (run.is_some() && run == self.run.as_deref())
+    /// What tells that the values that it speaks of are whole.
+    fn wholeness(&self, run: Option<&str>) -> Wholeness {
+        match self.synced || (run.is_some() && run == self.run.as_deref()) {
+            true => Wholeness::Known,
+            false => Wholeness::Checked,
+        }
     }
 
     /// The changes that are still to be made; none if the values are not those that it speaks of.
@@ -149,16 +171,26 @@ impl Journal {
         &self,
         tree: &Tree,
         leftover: &Leftover,
+        wholeness: Wholeness,
     ) -> Result<Option<Vec<Change>>, FileError> {
         let mut changes = Vec::new();
         for step in &self.steps {
             match step {
-                Step::Put { temp, len, path } => {
+                Step::Put {
+                    temp: name,
+                    len,
+                    check,
+                    path,
+                } => {
                     // What is not there any more has its name by now.
-                    let Some(temp) = leftover.temp_file(temp)? else {
+                    let Some(temp) = leftover.temp_file(name)? else {
                         continue;
                     };
-                    if temp.len() != *len {
+                    let whole = match wholeness {
+                        Wholeness::Known => true,
+                        Wholeness::Checked => has_sum(tree, &Path::new(TEMP).join(name), *check)?,
+                    };
+                    if temp.len() != *len || !whole {
                         return Ok(None);
                     }
                     changes.push(Change::Write {
@@ -183,6 +215,38 @@ impl Journal {
     }
 }
 
+/// See [`Journal::wholeness`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wholeness {
+    /// They are: they were synced, or the system has run on since.
+    Known,
+    /// Their sums tell, if they have any.
+    Checked,
+}
+
+/// The sum of a value.
+pub(super) fn sum(value: &[u8]) -> u32 {
+    crc32fast::hash(value)
+}
+
+/// Whether a file has this sum.
+fn has_sum(tree: &Tree, path: &Path, wanted: Option<u32>) -> Result<bool, FileError> {
+    let (Some(wanted), Some(file)) = (wanted, tree.open_file(path, Wait::Yes)?) else {
+        return Ok(false);
+    };
+    let mut hasher = crc32fast::Hasher::new();
+    let mut at = 0;
+    while at < file.metadata().len {
+        let piece = file.read(at..at.saturating_add(PIECE), Wait::Yes)?;
+        if piece.is_empty() {
+            break;
+        }
+        hasher.update(&piece);
+        at = at.saturating_add(piece.len() as u64);
+    }
+    Ok(hasher.finalize() == wanted)
+}
+
 impl Step {
     fn parse(line: &str, sharding: &Sharding) -> Option<Self> {
         let mut words = line.split(' ');
@@ -192,6 +256,10 @@ impl Step {
             "put" => Self::Put {
                 temp: word()?.to_owned(),
                 len: word()?.parse().ok()?,
+                check: match word()? {
+                    NONE => None,
+                    check => Some(u32::from_str_radix(check, 16).ok()?),
+                },
                 path: word()?.into(),
             },
             "delete" => Self::Delete {
@@ -233,8 +301,9 @@ fn complete_one(
 ) -> Result<(), FileError> {
     let journal = Journal::read(tree, note, sharding)?;
     let run = tree.system_run();
-    if let Some(journal) = journal.filter(|journal| journal.holds_in(run.as_deref())) {
-        let changes = journal.open_changes(tree, leftover)?;
+    if let Some(journal) = journal {
+        let wholeness = journal.wholeness(run.as_deref());
+        let changes = journal.open_changes(tree, leftover, wholeness)?;
         let safety = match journal.synced {
             true => Safety::Power,
             false => Safety::Process,
@@ -269,6 +338,7 @@ mod tests {
                 Step::Put {
                     temp: "1a-2b.0".to_owned(),
                     len: 5,
+                    check: Some(0xf),
                     path: "EE/KEEY.data".into(),
                 },
                 Step::Delete {
@@ -326,6 +396,7 @@ mod tests {
             journal.steps = vec![Step::Put {
                 temp: "1a-2b.0".to_owned(),
                 len: 5,
+                check: None,
                 path: path.into(),
             }];
             let text = journal.to_text();

@@ -215,9 +215,10 @@ impl Inner {
         if safety != Safety::Process {
             self.tree.make_folders(&changes)?;
         }
+        let sums = self.sums(&changes, safety);
         let changes = self.tree.stage(changes, safety)?;
         let journal = self
-            .journal(&changes, safety)?
+            .journal(&changes, &sums, safety)?
             .publish(&self.tree, safety)?;
         let outcomes = self.tree.apply(changes, safety);
         // One that stays says nothing any more: its files are gone.
@@ -225,9 +226,27 @@ impl Inner {
         Ok(outcomes)
     }
 
-    fn journal(&self, changes: &[Change], safety: Safety) -> Result<Journal, FileError> {
+    /// The sums of values, where nothing else will tell that they are whole.
+    fn sums(&self, changes: &[Change], safety: Safety) -> Vec<Option<u32>> {
+        let needed = safety == Safety::Process && self.tree.system_run().is_none();
+        let sum = |change: &Change| match change {
+            Change::Write {
+                contents: Contents::Bytes(value),
+                ..
+            } if needed => Some(journal::sum(value)),
+            _ => None,
+        };
+        changes.iter().map(sum).collect()
+    }
+
+    fn journal(
+        &self,
+        changes: &[Change],
+        sums: &[Option<u32>],
+        safety: Safety,
+    ) -> Result<Journal, FileError> {
         let mut steps = Vec::with_capacity(changes.len());
-        for change in changes {
+        for (change, check) in changes.iter().zip(sums) {
             match change {
                 Change::Write {
                     path,
@@ -236,6 +255,7 @@ impl Inner {
                 } => steps.push(Step::Put {
                     temp: temp.name().to_string_lossy().into_owned(),
                     len: temp.len(),
+                    check: *check,
                     path: path.clone(),
                 }),
                 Change::Remove { path, .. } => {

@@ -8,6 +8,7 @@ use interface_datastore::{Finding, Severity};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     DamagedValue,
+    TornValue,
     ZeroLength,
     MisplacedValue,
     BadName,
@@ -33,6 +34,11 @@ impl Kind {
                 Error,
                 "damaged-value",
                 "the value is not the one that the key is the hash of; repair moves it aside, so that it can be stored again",
+            ),
+            Self::TornValue => (
+                Warning,
+                "torn-value",
+                "a loss of power damaged the value before it was on the disk; it counts as not there, and is moved aside in the background or by repair",
             ),
             Self::ZeroLength => (
                 Warning,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use datastore_files::{FileError, Kind as FileKind, Reason, Replace, Wait};
+use datastore_files::{FileError, Kind as FileKind, Metadata, Reason, Replace, Wait};
 use interface_datastore::{Action, Finding, Key, Operation};
 
 use super::round::Round;
@@ -85,21 +85,28 @@ fn move_home(store: &Inner, key: &Key, from: &Path) -> Result<Action, FileError>
 
 fn set_aside(store: &Inner, key: &Key, path: &Path) -> Result<Action, FileError> {
     let found = store.tree.metadata(path, Wait::Yes)?;
-    let Some(hash) =
-        Multihash::of(key).filter(|_| found.is_some_and(|found| found.kind == FileKind::File))
-    else {
+    let Some(file) = found.filter(|found| found.kind == FileKind::File) else {
         return Ok(Action::None);
     };
-    let hashed = hashed_at(&store.tree, path, &hash)?;
-    let damaged = match hashed {
-        None | Some(Hashed::Right) => false,
-        Some(Hashed::Zeros) => true,
-        // A key that looks like a hash may be the name of something else.
-        Some(Hashed::Wrong) => store.unclean.keys_are_hashes(&store.tree),
-    };
-    if !damaged {
+    if !is_damaged(store, key, path, &file)? {
         return Ok(Action::None);
     }
     store.unclean.set_aside(&store.tree, path)?;
     Ok(Action::Quarantined)
+}
+
+fn is_damaged(store: &Inner, key: &Key, path: &Path, file: &Metadata) -> Result<bool, FileError> {
+    let (tree, unclean) = (&store.tree, &store.unclean);
+    if unclean.is_active() && unclean.is_torn(tree, path, key, file, Wait::Yes)? {
+        return Ok(true);
+    }
+    let Some(hash) = Multihash::of(key) else {
+        return Ok(false);
+    };
+    Ok(match hashed_at(tree, path, &hash)? {
+        None | Some(Hashed::Right) => false,
+        Some(Hashed::Zeros) => true,
+        // A key that looks like a hash may be the name of something else.
+        Some(Hashed::Wrong) => unclean.keys_are_hashes(tree),
+    })
 }

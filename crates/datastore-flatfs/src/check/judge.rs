@@ -102,6 +102,11 @@ impl Round {
     }
 
     fn look_at_value(&mut self, key: Key, path: PathBuf, found: &Metadata) -> Result<(), Failure> {
+        if self.is_torn(&key, &path, found)? {
+            let finding = Kind::TornValue.at(self.full(&path)).with_key(key.clone());
+            self.fault(Fix::SetAside { key, path }, finding);
+            return Ok(());
+        }
         let hash = Multihash::of(&key);
         let damaged = match hash {
             None if found.len == 0 && !found.was_synced_before_named() => {
@@ -124,9 +129,20 @@ impl Round {
         }
         Ok(())
     }
+
+    fn is_torn(&self, key: &Key, path: &Path, found: &Metadata) -> Result<bool, Failure> {
+        let store = &self.store;
+        if !store.unclean.is_active() {
+            return Ok(false);
+        }
+        let torn = store
+            .unclean
+            .is_torn(&store.tree, path, key, found, Wait::Yes);
+        Ok(torn?)
+    }
 }
 
-pub(super) fn is_old_temp(name: &str) -> bool {
+fn is_old_temp(name: &str) -> bool {
     name.strip_prefix(OLD_TEMP).is_some_and(|number| {
         !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
     })

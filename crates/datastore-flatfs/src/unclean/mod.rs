@@ -19,15 +19,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use datastore_files::{Action, Change, FileError, Metadata, Replace, Tree, Wait};
+use datastore_files::{Action, Change, FileError, Metadata, OpenFile, Replace, Tree, Wait};
 use interface_datastore::{Error, Key, Operation};
 use tokio::sync::watch;
 
 pub(crate) use self::note::{FILE as NOTE, OWN_PREFIX};
 use self::note::{Found, Note};
 use self::suspect::Sight;
-pub(crate) use self::suspect::{Depth, Hashed, Suspect, hashed_at};
+pub(crate) use self::suspect::{Depth, Hashed, Suspect, hashed, hashed_at};
 use crate::failure::file_error;
+use crate::multihash::Multihash;
 use crate::sharding::Sharding;
 
 /// Where files are moved that are not what they should be.
@@ -158,7 +159,8 @@ impl Unclean {
         self.active.load(Ordering::Relaxed)
     }
 
-    /// Whether a file was damaged by a loss of power, so that it counts as not there. Costs nothing while nothing is in doubt.
+    /// Whether a file was damaged by a loss of power, so that it counts as not there. Asked while [doubt is
+    /// active](Self::is_active), or was when the file was found.
     ///
     /// # Errors
     ///
@@ -171,9 +173,38 @@ impl Unclean {
         metadata: &Metadata,
         wait: Wait,
     ) -> Result<bool, FileError> {
-        let suspect = match &self.suspect {
-            Some(suspect) if self.is_active() => suspect,
-            _ => return Ok(false),
+        self.judge(tree, path, key, metadata, wait, |hash| {
+            // One that is gone by now is not there either.
+            hashed_at(tree, path, hash)
+        })
+    }
+
+    /// The same for a file that is open: what will be read of it is what is looked at.
+    pub(crate) fn is_open_torn(
+        &self,
+        tree: &Tree,
+        path: &Path,
+        key: &Key,
+        file: &OpenFile,
+        wait: Wait,
+    ) -> Result<bool, FileError> {
+        self.judge(tree, path, key, file.metadata(), wait, |hash| {
+            hashed(file, hash).map(Some)
+        })
+    }
+
+    fn judge(
+        &self,
+        tree: &Tree,
+        path: &Path,
+        key: &Key,
+        metadata: &Metadata,
+        wait: Wait,
+        hashed: impl FnOnce(&Multihash) -> Result<Option<Hashed>, FileError>,
+    ) -> Result<bool, FileError> {
+        // Doubt may have ended since the caller found the file, and the file with it.
+        let Some(suspect) = &self.suspect else {
+            return Ok(false);
         };
         let hash = match suspect.sight(key, metadata, self.hashes) {
             Sight::Whole => return Ok(false),
@@ -190,9 +221,9 @@ impl Unclean {
             let source = std::io::ErrorKind::WouldBlock.into();
             return Err(FileError::new(Action::Read, &tree.full(path), source));
         }
-        let torn = match hashed_at(tree, path, &hash)? {
-            None | Some(Hashed::Right) => false,
-            Some(Hashed::Zeros) => true,
+        let torn = match hashed(&hash)? {
+            Some(Hashed::Right) => false,
+            None | Some(Hashed::Zeros) => true,
             Some(Hashed::Wrong) => self.keys_are_hashes(tree),
         };
         if !torn {

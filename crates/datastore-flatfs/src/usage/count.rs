@@ -8,6 +8,7 @@ use datastore_files::{FileError, Folder, Kind, Tree};
 
 use super::Usage;
 use super::accuracy::Accuracy;
+use super::cache;
 use super::policy::extrapolated;
 use crate::background::Stop;
 use crate::open::TEMP;
@@ -25,6 +26,9 @@ pub(crate) struct Limits {
     pub(crate) sample: usize,
     /// After so long the count is given up.
     pub(crate) time: Option<Duration>,
+    /// Whether the file that should hold the number is counted. The original does so when it holds none; later its length does
+    /// not matter.
+    pub(crate) stored: bool,
 }
 
 /// One count. Folders are counted one after another; [`Usage`] is told which, and corrects for what changes elsewhere.
@@ -175,8 +179,9 @@ impl Count<'_> {
         for entry in folder.entries()? {
             let entry = entry.map_err(|error| folder.listing_failed(error))?;
             let is_own = in_root && entry.name.to_string_lossy().starts_with(OWN_PREFIX);
+            let is_stored = in_root && !self.limits.stored && entry.name == cache::FILE;
             // Notes of this crate are no part of the store.
-            if is_own && entry.kind == Kind::File {
+            if (is_own || is_stored) && entry.kind == Kind::File {
                 continue;
             }
             let kind = match entry.kind {

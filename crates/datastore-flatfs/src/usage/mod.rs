@@ -141,7 +141,7 @@ impl Usage {
     /// Announces a count; false if there is one.
     pub(crate) fn claim_count(&self) -> bool {
         let mut state = self.state();
-        if state.tally.is_some() {
+        if *self.running.borrow() {
             return false;
         }
         state.tally = Some(Tally::default());
@@ -152,6 +152,7 @@ impl Usage {
     }
 
     /// Does the count that was announced; whether it came to its end. `settle` waits for changes that have begun.
+    /// [`count_is_over`](Self::count_is_over) has to follow.
     pub(crate) fn count(
         &self,
         tree: &Tree,
@@ -185,12 +186,17 @@ impl Usage {
             self.unknown.store(false, Ordering::SeqCst);
         }
         self.counting.store(false, Ordering::SeqCst);
+    }
+
+    /// Tells those who wait that a count is over, and with it what follows one.
+    pub(crate) fn count_is_over(&self) {
         self.running.send_replace(false);
     }
 
     /// Ends a count that was announced and cannot be done.
     pub(crate) fn give_up_count(&self) {
         self.conclude_count(None);
+        self.count_is_over();
     }
 
     /// Waits for a count if no number at all is known. Cancel-safe.
