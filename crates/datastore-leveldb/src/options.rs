@@ -103,7 +103,7 @@ impl LevelOptions {
         self
     }
 
-    /// The most bytes of logs that are read into memory when the database is opened. They hold what was written last; a
+    /// The most bytes of memory that logs may take when the database is opened. They hold what was written last; a
     /// writer keeps them to a few megabytes unless it was told otherwise. Default: 1 GiB.
     #[must_use]
     pub fn with_max_log_len(mut self, bytes: u64) -> Self {

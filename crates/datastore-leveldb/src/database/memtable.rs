@@ -24,6 +24,9 @@ pub(crate) struct Version {
     pub(crate) value: Option<Bytes>,
 }
 
+/// What a key takes in a map, about, besides its own bytes.
+const MEMORY_OF_A_KEY: u64 = 128;
+
 /// The newest entry of each key of the logs.
 #[derive(Debug, Default)]
 pub(crate) struct MemTable(BTreeMap<Bytes, Version>);
@@ -109,20 +112,17 @@ impl Replay {
         max: u64,
         salvage: bool,
     ) -> Result<(), Failure> {
-        let metadata = tree.metadata(name, Wait::Yes)?;
-        self.read = self
-            .read
-            .saturating_add(metadata.map_or(0, |about| about.len));
-        if self.read > max {
-            let (path, len) = (tree.full(name), self.read);
-            return Err(Failure::TooLarge { path, len, max });
-        }
+        let len = tree.metadata(name, Wait::Yes)?.map_or(0, |about| about.len);
+        self.read = self.read.saturating_add(len);
+        self.check_memory(tree, name, max)?;
         files::read_log(tree, name, |item| match item {
             Item::Record(record) => match batch::parse(&record) {
-                Ok(ops) => {
+                Ok(mut ops) => {
                     self.damage_is_no_tail(salvage)?;
-                    ops.into_iter().for_each(|op| self.table.apply(op));
-                    Ok(())
+                    ops.try_for_each(|op| {
+                        self.table.apply(op);
+                        self.check_memory(tree, name, max)
+                    })
                 }
                 Err(what) => self.damaged(files::damage(tree, name, None, what), salvage),
             },
@@ -138,6 +138,20 @@ impl Replay {
                 Ok(())
             }
         })
+    }
+
+    /// Refuses logs that take more memory than allowed: their own bytes, and what finding each key takes.
+    fn check_memory(&self, tree: &Tree, name: &Path, max: u64) -> Result<(), Failure> {
+        let keys = (self.table.0.len() as u64).saturating_mul(MEMORY_OF_A_KEY);
+        let len = self.read.saturating_add(keys);
+        match len > max {
+            true => Err(Failure::TooLarge {
+                path: tree.full(name),
+                len,
+                max,
+            }),
+            false => Ok(()),
+        }
     }
 
     fn damaged(&mut self, damage: Damage, salvage: bool) -> Result<(), Failure> {

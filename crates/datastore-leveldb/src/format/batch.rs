@@ -17,34 +17,76 @@ pub(crate) struct Op {
     pub(crate) value: Option<Bytes>,
 }
 
-/// Takes a batch apart; keys and values share its bytes.
-pub(crate) fn parse(record: &Bytes) -> Result<Vec<Op>, Fault> {
-    const SHORT: Fault = "a batch ends before its time";
-    let mut reader = Reader::new(record);
-    let first = reader.u64().ok_or(SHORT)?;
-    let count = reader.u32().ok_or(SHORT)?;
-    let mut ops = Vec::new();
-    while !reader.is_empty() {
-        let sequence = first.checked_add(ops.len() as u64);
-        let sequence = sequence
-            .filter(|sequence| *sequence <= MAX_SEQUENCE)
-            .ok_or("the sequence number of a batch is too large")?;
-        let kind = Kind::of(reader.byte().ok_or(SHORT)?)?;
-        let key = record.slice_ref(reader.string().ok_or(SHORT)?);
-        let value = match kind {
-            Kind::Deletion => None,
-            Kind::Value => Some(record.slice_ref(reader.string().ok_or(SHORT)?)),
-        };
-        ops.push(Op {
-            sequence,
-            key,
-            value,
-        });
+const SHORT: Fault = "a batch ends before its time";
+/// Sequence number and count.
+const HEADER: usize = 12;
+
+/// Takes a batch apart. All of it is looked at first, so that a malformed one gives nothing; keys and values share its bytes.
+pub(crate) fn parse(record: &Bytes) -> Result<impl Iterator<Item = Op> + use<>, Fault> {
+    let mut header = Reader::new(record);
+    let first = header.u64().ok_or(SHORT)?;
+    let count = header.u32().ok_or(SHORT)?;
+    let ops = || Ops {
+        record: record.clone(),
+        taken: HEADER,
+        sequence: first,
+    };
+    let mut found = 0u64;
+    for op in ops() {
+        op?;
+        found += 1;
     }
-    if ops.len() as u64 != u64::from(count) {
+    if found != u64::from(count) {
         return Err("a batch holds another number of operations than it says");
     }
-    Ok(ops)
+    // None of them failed just now.
+    Ok(ops().filter_map(Result::ok))
+}
+
+/// The operations of a batch, up to the first that is malformed.
+struct Ops {
+    record: Bytes,
+    taken: usize,
+    /// Of the next operation.
+    sequence: u64,
+}
+
+impl Iterator for Ops {
+    type Item = Result<Op, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.record.slice(self.taken..);
+        if rest.is_empty() {
+            return None;
+        }
+        let mut reader = Reader::new(&rest);
+        let op = self.operation(&rest, &mut reader);
+        self.taken = match &op {
+            Ok(_) => self.record.len() - reader.rest().len(),
+            Err(_) => self.record.len(),
+        };
+        self.sequence = self.sequence.saturating_add(1);
+        Some(op)
+    }
+}
+
+impl Ops {
+    fn operation(&self, rest: &Bytes, reader: &mut Reader<'_>) -> Result<Op, Fault> {
+        if self.sequence > MAX_SEQUENCE {
+            return Err("the sequence number of a batch is too large");
+        }
+        let kind = Kind::of(reader.byte().ok_or(SHORT)?)?;
+        let key = rest.slice_ref(reader.string().ok_or(SHORT)?);
+        let value = match kind {
+            Kind::Deletion => None,
+            Kind::Value => Some(rest.slice_ref(reader.string().ok_or(SHORT)?)),
+        };
+        Ok(Op {
+            sequence: self.sequence,
+            key,
+            value,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -61,12 +103,13 @@ mod tests {
     #[test]
     fn puts_and_deletions() {
         let parsed = parse(&batch(7, 2, b"\x01\x02/a\x01v\x00\x02/b")).unwrap();
+        let parsed: Vec<_> = parsed.collect();
         let shown: Vec<_> = parsed
             .iter()
             .map(|op| (op.sequence, &op.key[..], op.value.as_deref()))
             .collect();
         assert_eq!(shown, [(7, &b"/a"[..], Some(&b"v"[..])), (8, b"/b", None)]);
-        assert!(parse(&batch(7, 0, b"")).unwrap().is_empty());
+        assert!(parse(&batch(7, 0, b"")).unwrap().next().is_none());
     }
 
     #[test]

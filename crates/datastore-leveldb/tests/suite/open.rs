@@ -82,6 +82,12 @@ fn limits_of_memory() {
             LevelOptions::new().with_max_log_len(40_000),
             None,
         ),
+        // Few bytes, but a map of them takes more.
+        (
+            "log",
+            LevelOptions::new().with_max_log_len(700),
+            Some(ErrorKind::Unsupported),
+        ),
         (
             "large_values",
             LevelOptions::new().with_max_block_len(100_000),
@@ -186,7 +192,7 @@ fn a_lock_of_this_process_is_seen_and_left_alone() {
         l_len: 0,
         l_pid: 0,
     };
-    fcntl(&file(), FcntlArg::F_OFD_GETLK(&mut asked)).unwrap();
+    fcntl(file(), FcntlArg::F_OFD_GETLK(&mut asked)).unwrap();
     assert_eq!(asked.l_pid, std::process::id() as i32);
 }
 
