@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Action, FileError, Result};
 use crate::fs::{Dir, Entries, Metadata, Wait};
-use crate::patience::{is_open_limit, patiently};
+use crate::patience::patiently;
 use crate::read::OpenFile;
 use crate::tree::{Tree, absent_is_none};
 
@@ -63,9 +63,8 @@ impl Folder {
     /// As [`Tree::open_file`].
     pub fn open_file(&self, name: &OsStr) -> Result<Option<OpenFile>> {
         let fs = &self.tree.inner.fs;
-        let opened = patiently(is_open_limit, || {
-            fs.open_file(&self.dir, Path::new(name), Wait::Yes)
-        });
+        let open = || fs.open_file(&self.dir, Path::new(name), Wait::Yes);
+        let opened = patiently(|error| self.tree.is_at_limit(error), open);
         self.tree.opened(opened, || self.path.join(name))
     }
 

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::fs::{Dir, Kind, Wait};
 use crate::paths::is_in_root;
+use crate::patience::is_open_limit;
 use crate::tree::Tree;
 
 /// All trees of the process together keep this part of the files that it may have open.
@@ -45,6 +47,11 @@ impl KeptFolders {
         if self.write().insert(folder.to_owned(), kept).is_none() {
             OPEN.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    fn clear(&self) {
+        let let_go = std::mem::take(&mut *self.write());
+        OPEN.fetch_sub(let_go.len(), Ordering::Relaxed);
     }
 
     fn remove(&self, folder: &OsStr) {
@@ -99,6 +106,21 @@ impl Tree {
     pub(crate) fn keep_dir(&self, folder: &Path, dir: &Dir) {
         if self.may_keep(folder) {
             self.keep_opened(folder, dir);
+        }
+    }
+
+    /// Whether too many files are open. Then folders are let go: somebody needs the room more.
+    pub(crate) fn is_at_limit(&self, error: &io::Error) -> bool {
+        let at_limit = is_open_limit(error);
+        if at_limit {
+            self.forget_all_kept();
+        }
+        at_limit
+    }
+
+    pub(crate) fn forget_all_kept(&self) {
+        if let Some(kept) = &self.kept {
+            kept.clear();
         }
     }
 

@@ -13,7 +13,7 @@ use crate::hop::Blocking;
 use crate::kept::KeptFolders;
 use crate::ledger::Ledgers;
 use crate::paths::split;
-use crate::patience::{is_open_limit, patiently};
+use crate::patience::patiently;
 use crate::temp::{self, Remove, TempArea, TempFile};
 
 /// How often a folder is made again that others remove as empty at the same time.
@@ -275,8 +275,14 @@ impl Tree {
     ///
     /// What creating a file meets.
     pub fn temp_file_for(&self, access: Access) -> Result<TempFile> {
-        let too_many = |error: &FileError| error.reason() == Reason::TooManyOpenFiles;
-        match patiently(too_many, || self.temp()?.create(access)) {
+        let at_limit = |error: &FileError| {
+            let at_limit = error.reason() == Reason::TooManyOpenFiles;
+            if at_limit {
+                self.forget_all_kept();
+            }
+            at_limit
+        };
+        match patiently(at_limit, || self.temp()?.create(access)) {
             Err(error) if error.reason() == Reason::NotFound => {
                 // Somebody removed the folder of temporary files. A new one has to be claimed.
                 self.release();
@@ -373,9 +379,10 @@ impl Tree {
         }
         let fs = &self.inner.fs;
         let opened = match path.parent() {
-            Some(above) if above.as_os_str().is_empty() => patiently(is_open_limit, || {
-                fs.open_dir(&self.inner.root, path, self.links)
-            }),
+            Some(above) if above.as_os_str().is_empty() => {
+                let open = || fs.open_dir(&self.inner.root, path, self.links);
+                patiently(|error| self.is_at_limit(error), open)
+            }
             _ => self.beneath(path, Wait::Yes, |at, path| {
                 fs.open_dir(at, path, Links::Refuse)
             }),
@@ -401,11 +408,14 @@ impl Tree {
         act: impl Fn(&Dir, &Path) -> io::Result<T>,
     ) -> io::Result<T> {
         let first = match wait {
-            Wait::Yes => patiently(is_open_limit, || act(&self.inner.root, path)),
+            Wait::Yes => {
+                let act = || act(&self.inner.root, path);
+                patiently(|error| self.is_at_limit(error), act)
+            }
             Wait::No => act(&self.inner.root, path),
         };
         let error = match first {
-            Err(error) if wait == Wait::No && is_open_limit(&error) => {
+            Err(error) if wait == Wait::No && self.is_at_limit(&error) => {
                 // To be repeated where it may wait.
                 return Err(io::ErrorKind::WouldBlock.into());
             }

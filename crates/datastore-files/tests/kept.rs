@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use datastore_files::sim::{FaultyFs, NoFaults, OpKind};
+use datastore_files::sim::{Errno, FailNth, Fault, FaultyFs, NoFaults, OpKind};
 use datastore_files::{Change, Changed, Contents, RealFs, Replace, Result, Safety, Tree, Wait};
 
 fn open(root: &Path) -> (Tree, FaultyFs) {
@@ -58,6 +58,31 @@ fn a_folder_is_opened_once() {
     fs.reset_counts();
     write(&tree, "a/b/c", "4").unwrap();
     assert_eq!(fs.counts().get(OpKind::OpenDir), 1);
+}
+
+/// At the limit of open files folders are let go, so that there is room for what is to be done.
+#[test]
+fn folders_are_let_go_where_too_many_files_are_open() {
+    for (kind, call) in [
+        (OpKind::CreateFile, "write"),
+        (OpKind::OpenFile, "read"),
+        (OpKind::OpenDir, "new folder"),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        let (tree, fs) = open(root.path());
+        write(&tree, "a/one", "1").unwrap();
+        fs.set_hook(FailNth::new(kind, 0, Fault::Fail(Errno::TooManyFiles)));
+        match call {
+            "write" => drop(write(&tree, "a/two", "2").unwrap()),
+            "read" => assert_eq!(read(&tree, "a/one").unwrap().unwrap(), "1"),
+            _ => drop(write(&tree, "b/one", "1").unwrap()),
+        }
+        fs.reset_counts();
+        write(&tree, "a/three", "3").unwrap();
+        let opened = fs.counts().get(OpKind::OpenDir);
+        // The write that failed at first has opened its folder again.
+        assert_eq!(opened, u64::from(call != "write"), "{call}");
+    }
 }
 
 /// What another program does to a folder that is kept open.
