@@ -4,9 +4,9 @@ use std::{ops::RangeBounds, sync::Arc};
 
 use datastore_engine::{Batch, BatchOp, Durability, Result, implement::Handle};
 use datastore_files::GroupCommit;
-use redb::{Database, Table};
+use redb::Table;
 
-use crate::{engine::TABLE, error::translate};
+use crate::{engine::TABLE, error::translate, newest::Opened};
 
 /// A batch and the durability that it must have.
 pub(crate) type Job = (Batch, Durability);
@@ -15,21 +15,22 @@ pub(crate) type Group = GroupCommit<Job, Result<()>>;
 
 /// Commits of concurrent callers in one transaction each time: redb takes one writer at a time, and a sync costs the same for
 /// one batch and for a hundred.
-pub(crate) fn group(handle: Arc<Handle<Database>>, quick_repair: bool) -> Group {
+pub(crate) fn group(handle: Arc<Handle<Opened>>, quick_repair: bool) -> Group {
     GroupCommit::new(move |jobs: Vec<Job>| {
-        let outcome = handle.with(|database| commit(&handle, database, &jobs, quick_repair));
+        let outcome = handle.with(|opened| commit(&handle, opened, &jobs, quick_repair));
         vec![outcome; jobs.len()]
     })
 }
 
 fn commit(
-    handle: &Handle<Database>,
-    database: &Database,
+    handle: &Handle<Opened>,
+    opened: &Opened,
     jobs: &[Job],
     quick_repair: bool,
 ) -> Result<()> {
     let failed = |error: redb::Error| translate(handle.path(), error);
-    let mut writing = database
+    let mut writing = opened
+        .database
         .begin_write()
         .map_err(|error| failed(error.into()))?;
     let lasting = jobs
@@ -52,7 +53,8 @@ fn commit(
         apply(&mut table, batch).map_err(|error| failed(error.into()))?;
     }
     drop(table);
-    writing.commit().map_err(|error| failed(error.into()))
+    let committed = opened.committing(|| writing.commit());
+    committed.map_err(|error| failed(error.into()))
 }
 
 fn apply(

@@ -18,7 +18,8 @@ use redb::{Database, TableDefinition};
 use crate::{
     commit::{Group, group},
     error::{interrupted, translate},
-    read::{self, Snapshot, newest, scan_of},
+    newest::Opened,
+    read::{self, Snapshot, scan_of},
 };
 
 /// The one table: keys and values as they are.
@@ -32,7 +33,7 @@ const MAX_VALUE: u64 = 3 << 30;
 /// A redb database as an ordered engine. A cheap handle: clones share the database.
 #[derive(Clone)]
 pub struct RedbEngine {
-    handle: Arc<Handle<Database>>,
+    handle: Arc<Handle<Opened>>,
     group: Group,
     /// None for a backend of the caller's.
     file: Option<Arc<Path>>,
@@ -47,7 +48,7 @@ impl RedbEngine {
         quick_repair: bool,
         blocking: Blocking,
     ) -> Self {
-        let handle = Arc::new(Handle::new(database, name));
+        let handle = Arc::new(Handle::new(Opened::new(database), name));
         Self {
             group: group(Arc::clone(&handle), quick_repair),
             handle,
@@ -59,7 +60,7 @@ impl RedbEngine {
     /// Runs work that may take long in a hop.
     async fn hop<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Handle<Database>) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&Handle<Opened>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let handle = Arc::clone(&self.handle);
         let hopped = self
@@ -84,8 +85,8 @@ impl RedbEngine {
             error => translate(path, error),
         };
         self.hop(move |handle| {
-            handle.with_mut(|database| {
-                work(database).map_err(|error| translated(handle.path(), error))
+            handle.with_mut(|opened| {
+                work(opened.release()).map_err(|error| translated(handle.path(), error))
             })
         })
         .await
@@ -104,15 +105,14 @@ impl RedbEngine {
 impl EngineReader for RedbEngine {
     fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Bytes>>> {
         Box::pin(async move {
-            let work = |database: &Database| {
-                read::get(&self.handle, &newest(&self.handle, database)?, key)
-            };
+            let work =
+                |opened: &Opened| read::get(&self.handle, &*opened.newest(&self.handle)?, key);
             if let Some(answer) = self.handle.try_with(work) {
                 return answer;
             }
             let key = Bytes::copy_from_slice(key);
-            let work = move |handle: &Handle<Database>| {
-                handle.with(|database| read::get(handle, &newest(handle, database)?, &key))
+            let work = move |handle: &Handle<Opened>| {
+                handle.with(|opened| read::get(handle, &*opened.newest(handle)?, &key))
             };
             self.hop(work).await
         })
@@ -120,25 +120,23 @@ impl EngineReader for RedbEngine {
 
     fn get_many<'a>(&'a self, keys: &'a [&'a [u8]]) -> BoxFuture<'a, Result<Vec<Option<Bytes>>>> {
         Box::pin(async move {
-            let work = |database: &Database| {
-                read::get_many(&self.handle, &newest(&self.handle, database)?, keys)
+            let work = |opened: &Opened| {
+                read::get_many(&self.handle, &*opened.newest(&self.handle)?, keys)
             };
             if let Some(answer) = self.handle.try_with(work) {
                 return answer;
             }
             let keys: Vec<Vec<u8>> = keys.iter().map(|key| key.to_vec()).collect();
-            let work = move |handle: &Handle<Database>| {
+            let work = move |handle: &Handle<Opened>| {
                 let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
-                handle.with(|database| read::get_many(handle, &newest(handle, database)?, &keys))
+                handle.with(|opened| read::get_many(handle, &*opened.newest(handle)?, &keys))
             };
             self.hop(work).await
         })
     }
 
     fn scan(&self, scan: Scan) -> BoxStream<'static, Result<Entry>> {
-        let newest = |handle: &Handle<Database>| {
-            handle.with(|database| newest(handle, database).map(Arc::new))
-        };
+        let newest = |handle: &Handle<Opened>| handle.with(|opened| opened.newest(handle));
         scan_of(Arc::clone(&self.handle), self.blocking, scan, newest)
     }
 }
@@ -171,16 +169,13 @@ impl Engine for RedbEngine {
     }
 
     fn snapshot(&self) -> BoxFuture<'_, Result<Arc<dyn EngineReader>>> {
-        let snapshot = |handle: Arc<Handle<Database>>, blocking: Blocking| {
-            let rows = handle.with(|database| newest(&handle, database))?;
+        let snapshot = |handle: Arc<Handle<Opened>>, blocking: Blocking| {
+            let rows = handle.with(|opened| opened.newest(&handle))?;
             Ok(Arc::new(Snapshot::new(handle, rows, blocking)) as Arc<dyn EngineReader>)
         };
         Box::pin(async move {
             let (handle, blocking) = (Arc::clone(&self.handle), self.blocking);
-            match self
-                .handle
-                .try_with(|database| newest(&self.handle, database))
-            {
+            match self.handle.try_with(|opened| opened.newest(&self.handle)) {
                 Some(rows) => {
                     Ok(Arc::new(Snapshot::new(handle, rows?, blocking)) as Arc<dyn EngineReader>)
                 }
@@ -241,18 +236,17 @@ impl Engine for RedbEngine {
                 Err(error) => return Err(error),
             }
             report.entries = self
-                .hop(|handle| handle.with(|database| count(handle, database)))
+                .hop(|handle| handle.with(|opened| count(handle, opened)))
                 .await?;
             Ok(report)
         })
     }
 
     fn close(&self) -> BoxFuture<'_, Result<()>> {
-        let close = |handle: &Handle<Database>| {
-            let closed = |database: Database| {
-                database
-                    .close()
-                    .map_err(|error| translate(handle.path(), error))
+        let close = |handle: &Handle<Opened>| {
+            let closed = |opened: Opened| {
+                let closed = opened.database.close();
+                closed.map_err(|error| translate(handle.path(), error))
             };
             handle.close(closed)
         };
@@ -260,9 +254,10 @@ impl Engine for RedbEngine {
     }
 }
 
-fn count(handle: &Handle<Database>, database: &Database) -> Result<u64> {
+fn count(handle: &Handle<Opened>, opened: &Opened) -> Result<u64> {
     use redb::ReadableTableMetadata;
-    newest(handle, database)?
+    opened
+        .newest(handle)?
         .len()
         .map_err(|error| translate(handle.path(), error))
 }

@@ -4,6 +4,7 @@
 mod commit;
 mod engine;
 mod error;
+mod newest;
 mod open;
 mod read;
 

@@ -8,35 +8,21 @@ use datastore_engine::{
     implement::{Chunk, Handle, scan_stream},
 };
 use datastore_files::Blocking;
-use redb::{Database, ReadOnlyTable, ReadableDatabase};
 
 use crate::{
-    engine::TABLE,
     error::{interrupted, translate},
+    newest::{Opened, Rows},
 };
-
-type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 /// The state of one moment. Keeps its pages from being used again as long as it lives.
 #[derive(Clone)]
 pub(crate) struct Snapshot {
-    handle: Arc<Handle<Database>>,
+    handle: Arc<Handle<Opened>>,
     rows: Arc<Rows>,
     blocking: Blocking,
 }
 
-/// The state that is the newest now.
-pub(crate) fn newest(handle: &Handle<Database>, database: &Database) -> Result<Rows> {
-    let failed = |error: redb::Error| translate(handle.path(), error);
-    let reading = database
-        .begin_read()
-        .map_err(|error| failed(error.into()))?;
-    reading
-        .open_table(TABLE)
-        .map_err(|error| failed(error.into()))
-}
-
-pub(crate) fn get(handle: &Handle<Database>, rows: &Rows, key: &[u8]) -> Result<Option<Bytes>> {
+pub(crate) fn get(handle: &Handle<Opened>, rows: &Rows, key: &[u8]) -> Result<Option<Bytes>> {
     let found = rows
         .get(key)
         .map_err(|error| translate(handle.path(), error))?;
@@ -44,7 +30,7 @@ pub(crate) fn get(handle: &Handle<Database>, rows: &Rows, key: &[u8]) -> Result<
 }
 
 pub(crate) fn get_many(
-    handle: &Handle<Database>,
+    handle: &Handle<Opened>,
     rows: &Rows,
     keys: &[&[u8]],
 ) -> Result<Vec<Option<Bytes>>> {
@@ -53,14 +39,14 @@ pub(crate) fn get_many(
 
 /// The entries of a scan, read as they are asked for.
 pub(crate) struct Entries {
-    handle: Arc<Handle<Database>>,
+    handle: Arc<Handle<Opened>>,
     range: Option<redb::Range<'static, &'static [u8], &'static [u8]>>,
     scan: Scan,
     left: u64,
 }
 
 impl Entries {
-    fn new(handle: Arc<Handle<Database>>, rows: &Rows, scan: Scan) -> Result<Self> {
+    fn new(handle: Arc<Handle<Opened>>, rows: &Rows, scan: Scan) -> Result<Self> {
         let range = scan.key_range();
         let bounds = (range.start_bound(), range.end_bound());
         let opened = if range.is_empty() {
@@ -111,10 +97,10 @@ impl Iterator for Entries {
 
 /// A scan of what `open` gives.
 pub(crate) fn scan_of(
-    handle: Arc<Handle<Database>>,
+    handle: Arc<Handle<Opened>>,
     blocking: Blocking,
     scan: Scan,
-    rows: impl FnOnce(&Handle<Database>) -> Result<Arc<Rows>> + Send + 'static,
+    rows: impl FnOnce(&Handle<Opened>) -> Result<Arc<Rows>> + Send + 'static,
 ) -> BoxStream<'static, Result<Entry>> {
     let place = Arc::clone(&handle);
     let open = move || {
@@ -132,10 +118,10 @@ pub(crate) fn scan_of(
 }
 
 impl Snapshot {
-    pub(crate) fn new(handle: Arc<Handle<Database>>, rows: Rows, blocking: Blocking) -> Self {
+    pub(crate) fn new(handle: Arc<Handle<Opened>>, rows: Arc<Rows>, blocking: Blocking) -> Self {
         Self {
             handle,
-            rows: Arc::new(rows),
+            rows,
             blocking,
         }
     }
