@@ -70,8 +70,11 @@ fn blocks(byte: u8) -> Contents {
         "/AB",
         "/A",
     ];
-    let pair = |(at, key): (usize, &&str)| ((*key).to_owned(), vec![byte; at * 1000]);
-    keys.iter().enumerate().map(pair).collect()
+    let pair = |(at, key): (usize, &&str)| ((*key).to_owned(), vec![byte; at]);
+    let mut blocks: Contents = keys.iter().enumerate().map(pair).collect();
+    // The key of the first is the hash of this.
+    blocks.insert(keys[0].to_owned(), b"hello world".to_vec());
+    blocks
 }
 
 fn open(folder: &Path) -> FlatfsDatastore {
@@ -107,7 +110,7 @@ fn watch(left_out: &mut Vec<String>) -> impl FnMut(convert::Event<'_>) -> Contro
 fn recognised() {
     for shard in FUNCTIONS {
         let folder = tempfile::tempdir().unwrap();
-        javascript(folder.path(), shard, &blocks(1), &[]);
+        let held = javascript(folder.path(), shard, &blocks(1), &[]);
         let opened = block_on(FlatfsDatastore::open(folder.path(), FlatfsOptions::new()));
         let error = opened.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Foreign, "{error}");
@@ -118,7 +121,7 @@ fn recognised() {
         // It still is theirs.
         assert_eq!(
             javascript(folder.path(), shard, &Contents::new(), &[]),
-            blocks(1)
+            held
         );
     }
 }
