@@ -20,7 +20,7 @@ fn open(options: LevelOptions) -> LevelDatastore {
 fn bench(c: &mut Criterion) {
     let mut group = c.benchmark_group("leveldb");
     group.bench_function("open", |b| b.iter(|| open(LevelOptions::new())));
-    let key = Key::new("/blocks/0007");
+    let key = Key::new("/blocks/0001");
     for (name, cache) in [("cached", 8 << 20), ("uncached", 0)] {
         let store = open(LevelOptions::new().with_block_cache(cache));
         group.bench_function(format!("get/{name}"), |b| {
