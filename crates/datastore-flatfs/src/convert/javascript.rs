@@ -164,13 +164,13 @@ fn function(tree: &Tree) -> Result<ShardFunction, Error> {
     })
 }
 
-/// The folder in which the JavaScript store has the value of the key `/STEM`; empty for the root. None if it has it nowhere or
-/// deeper.
+/// The folder in which the JavaScript store has the value of the key `/STEM`, which may be one in another one; empty for the root.
+/// None for the marker.
 pub(super) fn folder(shard: &ShardFunction, stem: &str) -> Option<String> {
     let cut = shard.dir(&format!("/{stem}"));
-    // The shard is made a key, which loses its slashes at both ends.
-    let folder = cut.trim_matches('/');
-    (stem != MARKER_KEY && !folder.contains('/')).then(|| folder.to_owned())
+    // The shard is made a key, and its namespaces are folders.
+    let names: Vec<&str> = cut.split('/').filter(|name| !name.is_empty()).collect();
+    (stem != MARKER_KEY).then(|| names.join("/"))
 }
 
 /// What a file of such a folder is.
@@ -201,19 +201,18 @@ fn classify<'p>(shard: &ShardFunction, to: &Sharding, path: &'p Path) -> Found<'
         return Found::Other("it is no value");
     };
     let at = path.parent().and_then(Path::to_str);
-    if to
+    let is_held = to
         .key_of(OsStr::new(&to.shard.dir(stem)), OsStr::new(name))
-        .is_none()
-        || at.is_some_and(|at| at.contains('/'))
-    {
-        return Found::Other("flatfs cannot hold its key");
+        .is_some();
+    if is_held && folder(shard, stem).as_deref() == at {
+        return Found::Value(stem, name);
     }
-    if folder(shard, stem).as_deref() != at {
-        return Found::Other(
-            "it lies in a folder in which the JavaScript store does not look for it",
-        );
+    match is_held && !at.is_some_and(|at| at.contains('/')) {
+        true => {
+            Found::Other("it lies in a folder in which the JavaScript store does not look for it")
+        }
+        false => Found::Other("flatfs cannot hold its key"),
     }
-    Found::Value(stem, name)
 }
 
 /// Values on their way into a store.

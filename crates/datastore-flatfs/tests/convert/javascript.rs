@@ -21,7 +21,7 @@ fn folder(place: &Place, shard: &str, keys: &[String]) {
     place.write("js/SHARDING.data", &format!("{}\n", function(shard)));
     for key in keys {
         let cut = function(shard).dir(&format!("/{key}"));
-        let file = format!("js/{}/{key}.data", cut.trim_matches('/'));
+        let file = format!("js/{}/{key}.data", cut.trim_matches('/')).replace("//", "/");
         place.write(&file, key);
     }
 }
@@ -44,6 +44,8 @@ fn keys_that_flatfs_holds_are_copied() {
         ("prefix/4", None),
         ("prefix/1", Some("suffix/1")),
         ("suffix/3", Some("next-to-last/2")),
+        // The shard of /KK is /_/KK.
+        ("suffix/4", None),
     ] {
         let place = Place::new();
         let mut keys = keys(70);
@@ -205,9 +207,15 @@ fn what_flatfs_cannot_hold_keeps_a_folder_as_it_is() {
         ("es/names/yes.data", "flatfs cannot hold its key"),
         ("ZZ/KEYAB000.data", "does not look for it"),
         ("AB/notes.txt", "it is no value"),
+        ("_/KK/KK.data", "a folder in a folder"),
     ] {
         let place = Place::new();
-        folder(&place, "next-to-last/2", &keys(5));
+        let shard = if stray.starts_with('_') {
+            "suffix/4"
+        } else {
+            "next-to-last/2"
+        };
+        folder(&place, shard, &keys(5));
         place.write(&format!("js/{stray}"), "");
         let before = place.tree("js");
         let js = place.path("js");
