@@ -193,7 +193,7 @@ fn senseless_copies_are_refused() {
             "",
             2,
             "",
-            "known schemes: flatfs, fs, mem",
+            "known schemes: flatfs, fs, leveldb, mem",
         ),
         (&["cp", "src"], "", 2, "", "required"),
         (

@@ -44,6 +44,7 @@ fn help_names_commands_stores_and_exit_codes() {
     for said in [
         "fs:PATH",
         "flatfs:PATH",
+        "leveldb:PATH",
         "?extension=",
         "mem:",
         "?durability=",
