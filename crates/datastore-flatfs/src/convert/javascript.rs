@@ -292,6 +292,12 @@ fn check(site: &Site, unfinished: &Unfinished, teller: &mut Teller<'_, '_>) -> R
             Step::File(path) => (path, classify(&unfinished.from.shard, &unfinished.to, path)),
             Step::Other(path) => (path, Found::Other("it is no file")),
         };
+        let found = match found {
+            Found::Value(..) if path.components().count() > 2 => {
+                Found::Other("the shard of so short a key is a folder in a folder")
+            }
+            found => found,
+        };
         match found {
             Found::Own => {}
             Found::Other(reason) => {
