@@ -145,7 +145,7 @@ fn keys_met(handle: &Arc<Handle<Opened>>, batch: &Batch, max: u64) -> Result<Vec
         };
         let mut scan = Scan::from(Bytes::copy_from_slice(range.start)).keys_only();
         scan.end = range.end.map(Bytes::copy_from_slice);
-        for entry in Entries::new(Arc::clone(handle), None, scan)? {
+        for entry in Entries::new(handle, None, scan)? {
             if met.len() as u64 == max {
                 return Err(too_many_keys(max));
             }

@@ -5,7 +5,7 @@ use std::{fmt, ops::RangeBounds, sync::Arc};
 use bytes::Bytes;
 use datastore_engine::{
     BoxFuture, BoxStream, EngineReader, Entry, Error, Result, Scan,
-    implement::{Chunk, Handle, guarded, scan_stream},
+    implement::{Chunk, Handle, MayWait, scan_stream},
 };
 use datastore_files::Blocking;
 use fjall::Readable;
@@ -108,6 +108,22 @@ pub(crate) async fn get_many(
     get_at(handle, blocking, moment, keys).await
 }
 
+/// None if no key can be in the range.
+fn range_of(opened: &Opened, moment: Option<&fjall::Snapshot>, scan: &Scan) -> Option<fjall::Iter> {
+    let range = scan.key_range();
+    if range.is_empty() {
+        return None;
+    }
+    let bounds = (range.start_bound(), range.end_bound());
+    Some(match moment {
+        Some(moment) => moment.range::<&[u8], _>(&opened.entries, bounds),
+        None => opened
+            .database
+            .snapshot()
+            .range::<&[u8], _>(&opened.entries, bounds),
+    })
+}
+
 /// The entries of a scan, read as they are asked for.
 pub(crate) struct Entries {
     handle: Arc<Handle<Opened>>,
@@ -117,32 +133,33 @@ pub(crate) struct Entries {
 }
 
 impl Entries {
+    /// Begins a scan. Blocks.
     pub(crate) fn new(
-        handle: Arc<Handle<Opened>>,
+        handle: &Arc<Handle<Opened>>,
         moment: Option<&fjall::Snapshot>,
         scan: Scan,
     ) -> Result<Self> {
-        let range = handle.with(|opened| {
-            let bounds = scan.key_range();
-            if bounds.is_empty() {
-                return Ok(None);
-            }
-            let bounds = (bounds.start_bound(), bounds.end_bound());
-            Ok(Some(match moment {
-                Some(moment) => moment.range::<&[u8], _>(&opened.entries, bounds),
-                None => opened
-                    .database
-                    .snapshot()
-                    .range::<&[u8], _>(&opened.entries, bounds),
-            }))
-        })?;
-        let left = scan.limit.unwrap_or(u64::MAX);
-        Ok(Self {
-            handle,
+        let range = handle.with(|opened| Ok(range_of(opened, moment, &scan)))?;
+        Ok(Self::of(handle, range, scan))
+    }
+
+    /// Begins a scan if it need not wait for upkeep.
+    fn try_new(
+        handle: &Arc<Handle<Opened>>,
+        moment: Option<&fjall::Snapshot>,
+        scan: Scan,
+    ) -> Option<Result<Self>> {
+        let range = handle.try_with(|opened| Ok(range_of(opened, moment, &scan)))?;
+        Some(range.map(|range| Self::of(handle, range, scan)))
+    }
+
+    fn of(handle: &Arc<Handle<Opened>>, range: Option<fjall::Iter>, scan: Scan) -> Self {
+        Self {
+            handle: Arc::clone(handle),
             range,
+            left: scan.limit.unwrap_or(u64::MAX),
             scan,
-            left,
-        })
+        }
     }
 
     fn read(&mut self) -> Result<Option<Entry>> {
@@ -183,7 +200,7 @@ impl Iterator for Entries {
 /// Reads everything there is; how many entries, or what went wrong behind so many.
 pub(crate) fn count(handle: &Arc<Handle<Opened>>) -> (u64, Option<Error>) {
     let mut count = 0;
-    let entries = Entries::new(Arc::clone(handle), None, Scan::all());
+    let entries = Entries::new(handle, None, Scan::all());
     let outcome = entries.and_then(|mut entries| {
         entries.try_for_each(|entry| {
             entry?;
@@ -201,11 +218,11 @@ pub(crate) fn scan(
     scan: Scan,
 ) -> BoxStream<'static, Result<Entry>> {
     let place = Arc::clone(&handle);
-    let open = move || {
-        let path = handle.path().to_owned();
-        guarded(&path, || Entries::new(handle, moment.as_deref(), scan))
+    let open = move |may_wait| match may_wait {
+        MayWait::No => Entries::try_new(&handle, moment.as_deref(), scan.clone()),
+        MayWait::Yes => Some(Entries::new(&handle, moment.as_deref(), scan.clone())),
     };
-    scan_stream(open, move |chunk: Chunk<Entries>| {
+    scan_stream(open, move |chunk: Chunk<Entries, _>| {
         let place = Arc::clone(&place);
         async move {
             let filled = blocking.run(place.path(), move || chunk.fill()).await;

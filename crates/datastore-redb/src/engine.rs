@@ -10,7 +10,7 @@ use bytes::Bytes;
 use datastore_engine::{
     Batch, BoxFuture, BoxStream, CheckReport, CommitOptions, Durability, Engine,
     EngineCapabilities, EngineReader, Entry, Error, RangeDelete, Result, Scan, ScanCost,
-    implement::{Handle, check_batch},
+    implement::{Handle, MayWait, check_batch},
 };
 use datastore_files::Blocking;
 use redb::{Database, TableDefinition};
@@ -136,7 +136,10 @@ impl EngineReader for RedbEngine {
     }
 
     fn scan(&self, scan: Scan) -> BoxStream<'static, Result<Entry>> {
-        let newest = |handle: &Handle<Opened>| handle.with(|opened| opened.newest(handle));
+        let newest = |handle: &Handle<Opened>, may_wait| match may_wait {
+            MayWait::No => handle.try_with(|opened| opened.newest(handle)),
+            MayWait::Yes => Some(handle.with(|opened| opened.newest(handle))),
+        };
         scan_of(Arc::clone(&self.handle), self.blocking, scan, newest)
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt, ops::RangeBounds, sync::Arc};
 use bytes::Bytes;
 use datastore_engine::{
     BoxFuture, BoxStream, EngineReader, Entry, Result, Scan,
-    implement::{Chunk, Handle, scan_stream},
+    implement::{Chunk, Handle, MayWait, scan_stream},
 };
 use datastore_files::Blocking;
 
@@ -95,20 +95,22 @@ impl Iterator for Entries {
     }
 }
 
-/// A scan of what `open` gives.
+/// A scan of the state that `rows` gives, if it need not wait for it.
 pub(crate) fn scan_of(
     handle: Arc<Handle<Opened>>,
     blocking: Blocking,
     scan: Scan,
-    rows: impl FnOnce(&Handle<Opened>) -> Result<Arc<Rows>> + Send + 'static,
+    rows: impl Fn(&Handle<Opened>, MayWait) -> Option<Result<Arc<Rows>>> + Send + 'static,
 ) -> BoxStream<'static, Result<Entry>> {
     let place = Arc::clone(&handle);
-    let open = move || {
-        let rows = rows(&handle)?;
-        let path = handle.path().to_owned();
-        datastore_engine::implement::guarded(&path, || Entries::new(handle, &rows, scan))
+    let open = move |may_wait| {
+        let rows = rows(&handle, may_wait)?;
+        Some(rows.and_then(|rows| {
+            let (kept, scan) = (Arc::clone(&handle), scan.clone());
+            handle.beside(|| Entries::new(kept, &rows, scan))
+        }))
     };
-    scan_stream(open, move |chunk: Chunk<Entries>| {
+    scan_stream(open, move |chunk: Chunk<Entries, _>| {
         let place = Arc::clone(&place);
         async move {
             let filled = blocking.run(place.path(), move || chunk.fill()).await;
@@ -145,7 +147,7 @@ impl EngineReader for Snapshot {
             Arc::clone(&self.handle),
             self.blocking,
             scan,
-            move |handle| handle.beside(|| Ok(rows)),
+            move |_, _| Some(Ok(Arc::clone(&rows))),
         )
     }
 }

@@ -9,5 +9,5 @@ pub use self::{
     check::check_batch,
     flatten::{Change, flatten, too_many_keys},
     handle::{Handle, guarded},
-    stream::{Chunk, scan_stream},
+    stream::{Chunk, MayWait, scan_stream},
 };

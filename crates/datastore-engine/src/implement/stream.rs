@@ -18,18 +18,38 @@ const CHUNK_ENTRIES: usize = 1024;
 /// and stops once it has read so many bytes.
 const CHUNK_BYTES: usize = 256 * 1024;
 
+/// Whether opening an iterator may wait for others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MayWait {
+    /// It is done in a hop.
+    Yes,
+    /// It is done where the stream is polled.
+    No,
+}
+
 /// A blocking iterator and what was read of it ahead: what a hop takes along and brings back.
 #[derive(Debug)]
-pub struct Chunk<I> {
-    entries: I,
+pub struct Chunk<I, O> {
+    entries: Source<I, O>,
     ready: VecDeque<Result<Entry>>,
     ended: bool,
 }
 
-impl<I: Iterator<Item = Result<Entry>>> Chunk<I> {
+#[derive(Debug)]
+enum Source<I, O> {
+    Open(I),
+    Unopened(O),
+}
+
+impl<I, O> Chunk<I, O>
+where
+    I: Iterator<Item = Result<Entry>>,
+    O: Fn(MayWait) -> Option<Result<I>>,
+{
     /// Reads on. Blocks: to be called in a hop.
     #[must_use]
     pub fn fill(mut self) -> Self {
+        self.open(MayWait::Yes);
         let mut bytes = 0;
         while !self.ended && self.ready.len() < CHUNK_ENTRIES && bytes < CHUNK_BYTES {
             let Some(entry) = self.next_of_iterator() else {
@@ -43,36 +63,60 @@ impl<I: Iterator<Item = Result<Entry>>> Chunk<I> {
         self
     }
 
+    /// Opens the iterator if that is still to be done; false if it would have to wait.
+    fn open(&mut self, may_wait: MayWait) -> bool {
+        let Source::Unopened(open) = &self.entries else {
+            return true;
+        };
+        match open(may_wait) {
+            Some(Ok(entries)) => self.entries = Source::Open(entries),
+            Some(Err(error)) => {
+                self.ready.push_back(Err(error));
+                self.ended = true;
+            }
+            None => return false,
+        }
+        true
+    }
+
     /// The iterator's next; after an error there is none.
     fn next_of_iterator(&mut self) -> Option<Result<Entry>> {
-        let entry = (!self.ended).then(|| self.entries.next()).flatten();
+        let Source::Open(entries) = &mut self.entries else {
+            return None;
+        };
+        let entry = (!self.ended).then(|| entries.next()).flatten();
         self.ended = !matches!(entry, Some(Ok(_)));
         entry
     }
 }
 
-/// Makes a stream of a blocking iterator. `open` is called at the first poll; `hop` runs [`Chunk::fill`] on a thread that
-/// may block, and gives the chunk back.
+/// Makes a stream of a blocking iterator. `open` is called at the first poll, and gives none if it would have to wait and
+/// may not: then it is called again in a hop. `hop` runs [`Chunk::fill`] on a thread that may block, and gives the chunk back.
 pub fn scan_stream<I, O, H, F>(open: O, hop: H) -> BoxStream<'static, Result<Entry>>
 where
     I: Iterator<Item = Result<Entry>> + MaybeSend + 'static,
-    O: FnOnce() -> Result<I> + MaybeSend + 'static,
-    H: Fn(Chunk<I>) -> F + MaybeSend + MaybeSync + 'static,
-    F: Future<Output = Result<Chunk<I>>> + MaybeSend + 'static,
+    O: Fn(MayWait) -> Option<Result<I>> + MaybeSend + 'static,
+    H: Fn(Chunk<I, O>) -> F + MaybeSend + MaybeSync + 'static,
+    F: Future<Output = Result<Chunk<I, O>>> + MaybeSend + 'static,
 {
+    let unread = Chunk {
+        entries: Source::Unopened(open),
+        ready: VecDeque::new(),
+        ended: false,
+    };
     Box::pin(Entries {
-        state: State::Unopened(Some(open)),
+        state: State::Unopened(Some(unread)),
         hop,
     })
 }
 
 enum State<I, O, F> {
     /// None once it is being opened.
-    Unopened(Option<O>),
+    Unopened(Option<Chunk<I, O>>),
     /// So many entries may still be read where they are polled.
-    Inline(Chunk<I>, u32),
+    Inline(Chunk<I, O>, u32),
     /// None while it is handed to a hop.
-    Chunked(Option<Chunk<I>>),
+    Chunked(Option<Chunk<I, O>>),
     Hopping(Pin<Box<F>>),
     Ended,
 }
@@ -88,9 +132,9 @@ impl<I, O, H, F> Unpin for Entries<I, O, H, F> {}
 impl<I, O, H, F> Stream for Entries<I, O, H, F>
 where
     I: Iterator<Item = Result<Entry>>,
-    O: FnOnce() -> Result<I>,
-    H: Fn(Chunk<I>) -> F,
-    F: Future<Output = Result<Chunk<I>>>,
+    O: Fn(MayWait) -> Option<Result<I>>,
+    H: Fn(Chunk<I, O>) -> F,
+    F: Future<Output = Result<Chunk<I, O>>>,
 {
     type Item = Result<Entry>;
 
@@ -98,12 +142,16 @@ where
         let Self { state, hop } = self.get_mut();
         loop {
             match state {
-                State::Unopened(open) => match open.take().map(|open| open()) {
-                    Some(Ok(entries)) => *state = State::Inline(unread(entries), INLINE),
-                    failed => {
-                        *state = State::Ended;
-                        return Poll::Ready(failed.and_then(Result::err).map(Err));
+                State::Unopened(chunk) => match chunk.take() {
+                    Some(mut chunk) => {
+                        let opened = chunk.open(MayWait::No);
+                        let inline = opened && chunk.ready.is_empty();
+                        *state = match inline {
+                            true => State::Inline(chunk, INLINE),
+                            false => State::Chunked(Some(chunk)),
+                        };
                     }
+                    None => *state = State::Ended,
                 },
                 State::Inline(chunk, left) => {
                     if let Some(less) = left.checked_sub(1) {
@@ -137,27 +185,19 @@ where
     }
 }
 
-fn unread<I>(entries: I) -> Chunk<I> {
-    Chunk {
-        entries,
-        ready: VecDeque::new(),
-        ended: false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::{
         future::ready,
         sync::{
-            Arc,
+            Arc, Mutex,
             atomic::{AtomicU32, Ordering},
         },
     };
 
     use futures_util::{FutureExt, StreamExt};
 
-    use super::{CHUNK_ENTRIES, Chunk, INLINE, scan_stream};
+    use super::{CHUNK_ENTRIES, Chunk, INLINE, MayWait, scan_stream};
     use crate::{Bytes, Entry, Error, ErrorKind, Result};
 
     fn entry(number: u32, value_len: usize) -> Entry {
@@ -174,11 +214,13 @@ mod tests {
         let entries = source.into_iter().inspect(move |_| {
             counted.fetch_add(1, Ordering::SeqCst);
         });
-        let hop = move |chunk: Chunk<_>| {
+        let hop = move |chunk: Chunk<_, _>| {
             hopped.fetch_add(1, Ordering::SeqCst);
             ready(Ok(chunk.fill()))
         };
-        let stream = scan_stream(move || Ok(entries), hop);
+        let source = Mutex::new(Some(entries));
+        let open = move |_| source.lock().unwrap().take().map(Ok);
+        let stream = scan_stream(open, hop);
         let got: Vec<_> = stream.take(take).collect().now_or_never().unwrap();
         let good = got.iter().take_while(|entry| entry.is_ok()).count();
         let (reads, hops) = (reads.load(Ordering::SeqCst), hops.load(Ordering::SeqCst));
@@ -232,13 +274,34 @@ mod tests {
             let (good, failed, ..) = told((0..INLINE + 20).map(fault).collect(), usize::MAX);
             assert_eq!((good, failed), (at as usize, true));
         }
-        let hop = |chunk: Chunk<std::vec::IntoIter<Result<Entry>>>| ready(Ok(chunk));
-        let unopened = scan_stream(|| Err(Error::closed()), hop);
+        let closed = |_| {
+            None::<std::vec::IntoIter<_>>
+                .map(Ok)
+                .or(Some(Err(Error::closed())))
+        };
+        let unopened = scan_stream(closed, |chunk: Chunk<_, _>| ready(Ok(chunk)));
         let got: Vec<_> = unopened.collect().now_or_never().unwrap();
         assert_eq!(got.len(), 1);
         assert_eq!(
             got.into_iter().next().unwrap().unwrap_err().kind(),
             ErrorKind::Closed
         );
+    }
+
+    /// What would have to wait is opened in a hop, once.
+    #[test]
+    fn opening_may_wait_in_a_hop_only() {
+        let hops = Arc::new(AtomicU32::new(0));
+        let hopped = hops.clone();
+        let open = |may_wait| match may_wait {
+            MayWait::No => None,
+            MayWait::Yes => Some(Ok((0..40).map(|n| Ok(entry(n, 1))))),
+        };
+        let hop = move |chunk: Chunk<_, _>| {
+            hopped.fetch_add(1, Ordering::SeqCst);
+            ready(Ok(chunk.fill()))
+        };
+        let got: Vec<_> = scan_stream(open, hop).collect().now_or_never().unwrap();
+        assert_eq!((got.len(), hops.load(Ordering::SeqCst)), (40, 1));
     }
 }
