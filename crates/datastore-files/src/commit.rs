@@ -1,5 +1,7 @@
 //! Changes of several callers, made durable together.
 
+use std::time::{Duration, Instant};
+
 use crate::beside::side_by_side;
 use crate::error::Result;
 use crate::group::GroupCommit;
@@ -8,6 +10,8 @@ use crate::tree::Tree;
 
 /// A group gets one more thread to prepare changes for so many of them.
 const JOBS_PER_THREAD: usize = 8;
+/// Shorter jobs are done by one thread. It takes 5 µs to write a small value, and 30 to write one of 256 KiB.
+const WORTH_WAKING: Duration = Duration::from_micros(15);
 
 /// Prepares a change that shall survive loss of power, its value written already; or tells the outcome if there is nothing
 /// to change. Blocks.
@@ -40,9 +44,22 @@ impl<T: Send + 'static> GroupCommit<Job<T>, T> {
     }
 }
 
-fn commit<T: Send + 'static>(tree: &Tree, jobs: Vec<Job<T>>) -> Vec<T> {
+/// Prepares the changes, by several threads if that takes longer than it takes to wake them: the first one shows.
+fn prepare<T: Send + 'static>(jobs: Vec<Job<T>>) -> Vec<Result<Prepared<T>, T>> {
     let helpers = jobs.len() / JOBS_PER_THREAD;
-    let prepared = side_by_side(jobs, helpers, |job| job());
+    let mut jobs = jobs.into_iter();
+    let started = Instant::now();
+    let mut prepared: Vec<_> = jobs.next().into_iter().map(|job| job()).collect();
+    if started.elapsed() < WORTH_WAKING {
+        prepared.extend(jobs.map(|job| job()));
+    } else {
+        prepared.extend(side_by_side(jobs.collect(), helpers, |job| job()));
+    }
+    prepared
+}
+
+fn commit<T: Send + 'static>(tree: &Tree, jobs: Vec<Job<T>>) -> Vec<T> {
+    let prepared = prepare(jobs);
     let mut changes = Vec::with_capacity(prepared.len());
     let mut rest = Vec::with_capacity(prepared.len());
     for job in prepared {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OwnedMutexGuard;
@@ -18,6 +19,8 @@ type Gate = Arc<tokio::sync::Mutex<()>>;
 /// dropped meanwhile, the key stays shut until the work has ended.
 pub struct Gates<K> {
     shards: Arc<[Mutex<HashMap<K, Gate>>]>,
+    /// How many hold a key or wait for one.
+    busy: Arc<AtomicUsize>,
     hasher: RandomState,
 }
 
@@ -25,6 +28,7 @@ impl<K> Clone for Gates<K> {
     fn clone(&self) -> Self {
         Self {
             shards: Arc::clone(&self.shards),
+            busy: Arc::clone(&self.busy),
             hasher: self.hasher.clone(),
         }
     }
@@ -40,6 +44,7 @@ impl<K: Hash + Eq + Clone> Default for Gates<K> {
     fn default() -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            busy: Arc::default(),
             hasher: RandomState::new(),
         }
     }
@@ -49,6 +54,7 @@ impl<K: Hash + Eq + Clone> Gates<K> {
     /// Waits until nobody else holds the key. First come, first served. Cancel-safe.
     pub async fn pass(&self, key: &K) -> Pass<K> {
         let shard = self.shard_of(key);
+        self.busy.fetch_add(1, SeqCst);
         let gate = Arc::clone(self.lock(shard).entry(key.clone()).or_default());
         let waiting = Waiting {
             gates: self,
@@ -80,8 +86,17 @@ impl<K: Hash + Eq + Clone> Gates<K> {
         passes
     }
 
+    /// Whether nobody holds a key or waits for one.
+    #[must_use]
+    pub fn are_free(&self) -> bool {
+        self.busy.load(SeqCst) == 0
+    }
+
     /// Waits until the key is free, if somebody holds it; takes nothing.
     pub async fn settled(&self, key: &K) {
+        if self.are_free() {
+            return;
+        }
         let busy = self.lock(self.shard_of(key)).contains_key(key);
         if busy {
             drop(self.pass(key).await);
@@ -110,6 +125,7 @@ impl<K: Hash + Eq + Clone> Gates<K> {
                 entry.remove();
             }
         }
+        self.busy.fetch_sub(1, SeqCst);
     }
 }
 

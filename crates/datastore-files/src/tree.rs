@@ -185,11 +185,8 @@ impl Tree {
         T: Send + 'static,
         E: ReadError,
     {
-        if !blocking.hops() {
-            return read(self, Wait::Yes);
-        }
-        if self.inner.instant.lookup {
-            match read(self, Wait::No) {
+        if let Some(wait) = self.wait_here(blocking) {
+            match read(self, wait) {
                 Err(error) if error.would_block() => {}
                 answered => return answered,
             }
@@ -198,6 +195,19 @@ impl Tree {
         blocking
             .run(&self.inner.path, move || read(&tree, Wait::Yes))
             .await?
+    }
+
+    /// How a read may be tried right here, before a hop. With [`Wait::No`] it may have to be repeated after one; none if
+    /// there is no use in trying.
+    #[must_use]
+    pub fn wait_here(&self, blocking: Blocking) -> Option<Wait> {
+        if !blocking.hops() {
+            Some(Wait::Yes)
+        } else if self.inner.instant.lookup {
+            Some(Wait::No)
+        } else {
+            None
+        }
     }
 
     /// What is at `path`; none if nothing is.

@@ -1,8 +1,9 @@
 //! Reading single values.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
-use datastore_files::{Kind, Metadata, OpenFile, Tree, Wait};
+use datastore_files::{Kind, Metadata, OpenFile, ReadError, Tree, Wait};
 use interface_datastore::{
     Entry, Error, ErrorKind, GetOptions, Key, Operation, Result, Version, Want, abortable,
 };
@@ -13,9 +14,45 @@ use crate::store::{FsDatastore, Inner};
 
 impl FsDatastore {
     pub(crate) async fn get(&self, key: &Key, options: GetOptions) -> Result<Entry> {
+        self.inner.check_open(options.operation())?;
+        match self.get_at_once(key, options) {
+            ControlFlow::Break(answer) => answer,
+            // In a box of its own, so that the answers from the caches need no room for it.
+            ControlFlow::Continue(options) => Box::pin(self.get_patiently(key, options)).await,
+        }
+    }
+
+    /// Reads what can be read without waiting for anybody; else gives the options back.
+    fn get_at_once(
+        &self,
+        key: &Key,
+        options: GetOptions,
+    ) -> ControlFlow<Result<Entry>, GetOptions> {
+        let inner = &self.inner;
+        let wait = inner.tree.wait_here(inner.blocking);
+        let Some(wait) = wait.filter(|_| inner.gates.are_free() && inner.takes(key)) else {
+            return ControlFlow::Continue(options);
+        };
+        if options.abort.is_some() {
+            return ControlFlow::Continue(options);
+        }
+        let operation = options.operation();
+        let request = Request {
+            key: key.clone(),
+            place: inner.layout.place(key),
+            options,
+        };
+        match request.read(&inner.tree, wait) {
+            Err(failure) if failure.would_block() => ControlFlow::Continue(request.options),
+            answer => {
+                ControlFlow::Break(answer.map_err(|failure| failure.during(operation, Some(key))))
+            }
+        }
+    }
+
+    async fn get_patiently(&self, key: &Key, options: GetOptions) -> Result<Entry> {
         let operation = options.operation();
         let inner = &self.inner;
-        inner.check_open(operation)?;
         let signal = options.abort.clone();
         let work = async {
             inner.gates.settled(key).await;

@@ -289,8 +289,7 @@ impl Fs for RealFs {
     fn metadata(&self, at: &Dir, path: &Path, wait: Wait) -> io::Result<Metadata> {
         check_path(path)?;
         let at = dir_fd(at)?;
-        let one_name = path.parent().is_none_or(|p| p.as_os_str().is_empty());
-        if one_name && wait == Wait::Yes {
+        if wait == Wait::Yes && !path.as_os_str().as_bytes().contains(&b'/') {
             return Ok(metadata_of(&rustix::fs::statat(
                 at,
                 path,

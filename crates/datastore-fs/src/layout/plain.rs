@@ -13,8 +13,13 @@ const MAX_FILE_NAME: usize = 250;
 /// Longest plain key, which leaves the JavaScript store room for the path of the root.
 const MAX_PLAIN_KEY: usize = 3000;
 
+/// How the names of temporary files of the JavaScript store end.
+const TEMPORARY: &[u8] = b".tmp";
+
 /// Names that mean devices on Windows, with any extension.
 const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
+/// The length of the longest of them.
+const MAX_DEVICE: usize = 7;
 /// These mean devices with a digit behind them.
 const NUMBERED_DEVICES: [&str; 2] = ["com", "lpt"];
 
@@ -54,12 +59,21 @@ impl Layout {
     /// Whether the plain path of a key would lie in the reserved folder, be the folder of another key, or look like a
     /// temporary file of the JavaScript store.
     fn is_apart(&self, key: &[u8]) -> bool {
-        let path = [key.get(1..).unwrap_or_default(), self.extension.as_bytes()].concat();
+        let path = key.get(1..).unwrap_or_default();
         let mut names = path.split(|byte| *byte == b'/');
-        let last = names.next_back().unwrap_or_default();
-        let top = names.next().unwrap_or(last);
-        let temporary = last.starts_with(b".") && last.ends_with(b".tmp");
-        is_reserved(top) || temporary || matches!(last, b"" | b"." | b"..")
+        let stem = names.next_back().unwrap_or_default();
+        let file = || stem.iter().chain(self.extension.as_bytes());
+        let reserved = match names.next() {
+            Some(top) => is_reserved(top),
+            None => file().map(u8::to_ascii_lowercase).eq(RESERVED.bytes()),
+        };
+        let temporary = file().next() == Some(&b'.')
+            && file()
+                .rev()
+                .take(TEMPORARY.len())
+                .eq(TEMPORARY.iter().rev());
+        let no_file = [&b""[..], b".", b".."].iter().any(|odd| file().eq(*odd));
+        reserved || temporary || no_file
     }
 
     /// Whether a namespace can be the name of a folder, or with the extension that of a file.
@@ -137,6 +151,9 @@ pub(super) fn is_reserved(name: &[u8]) -> bool {
 fn is_device(name: &[u8]) -> bool {
     let stem = name.split(|byte| *byte == b'.').next().unwrap_or_default();
     let stem = stem.trim_ascii_end();
+    if stem.len() > MAX_DEVICE {
+        return false;
+    }
     let is = |device: &str| stem.eq_ignore_ascii_case(device.as_bytes());
     if DEVICES.into_iter().any(is) {
         return true;
