@@ -569,9 +569,9 @@ fn a_lock_is_not_inherited() {
             for _ in 0..100 {
                 std::process::Command::new("true").status().unwrap();
             }
-            done.store(true, std::sync::atomic::Ordering::SeqCst);
+            done.store(true, Ordering::SeqCst);
         });
-        while !done.load(std::sync::atomic::Ordering::SeqCst) {
+        while !done.load(Ordering::SeqCst) {
             let lock = tree.lock(Path::new("lock"), LockMode::Exclusive);
             lock.unwrap_or_else(|error| panic!("{error}"));
         }
