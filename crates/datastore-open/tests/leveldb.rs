@@ -71,7 +71,10 @@ fn databases() {
     ] {
         let url = format!("leveldb:{}/{name}", place.path().display());
         let opened = block_on(registry.open(&url, given));
-        let outcome = opened.as_ref().map(drop).map_err(|error| error.kind());
+        let outcome = opened
+            .as_ref()
+            .map(drop)
+            .map_err(interface_datastore::Error::kind);
         assert_eq!(outcome, expected, "{name}: {opened:?}");
         let Ok(store) = opened else { continue };
         assert_eq!(block_on(store.get(&key)).unwrap(), [1, 2, 3][..], "{name}");
