@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use datastore_files::Fs;
+use datastore_files::sim::PowerLossFs;
 use datastore_flatfs::{Blocking, FlatfsDatastore, FlatfsOptions, Names, ShardFunction};
 use interface_datastore::{BoxFuture, DatastoreExt, Durability};
 use interface_datastore_tests::{Subject, conformance, on_a_failing_disk};
@@ -31,6 +32,17 @@ async fn subject(options: FlatfsOptions) -> Subject {
         .keeping(folder)
 }
 
+/// Every write durable, on a simulated disk: a real one would sync for minutes.
+async fn in_memory() -> Subject {
+    let fs: Arc<dyn Fs> = Arc::new(PowerLossFs::new());
+    let options = options().with_durability(Durability::Power).with_fs(fs);
+    let again = options.clone().with_lock(false);
+    let store = FlatfsDatastore::open("/store", options.clone()).await;
+    Subject::new(store.unwrap())
+        .with_reopen(move || FlatfsDatastore::open("/store", options.clone()))
+        .with_second_handle(move || FlatfsDatastore::open("/store", again.clone()))
+}
+
 fn options() -> FlatfsOptions {
     FlatfsOptions::new()
 }
@@ -47,11 +59,7 @@ conformance!(
     || subject(options().with_durability(Durability::Ordered)),
     block_on = on_tokio
 );
-conformance!(
-    power,
-    || subject(options().with_durability(Durability::Power)),
-    block_on = on_tokio
-);
+conformance!(power, in_memory, block_on = on_tokio);
 conformance!(
     prefix,
     || subject(options().with_shard(ShardFunction::prefix(2).unwrap())),
@@ -92,11 +100,7 @@ async fn failing(options: FlatfsOptions) -> Subject {
     .await
 }
 
-conformance!(
-    on_a_failing_disk_,
-    || failing(options()),
-    block_on = on_tokio
-);
+conformance!(a_failing_disk, || failing(options()), block_on = on_tokio);
 conformance!(
     escaped_on_a_failing_disk,
     || failing(options().with_names(Names::Escaped)),
