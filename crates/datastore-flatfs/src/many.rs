@@ -4,22 +4,24 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use datastore_files::{Change, Changed, Contents, ReadError, Replace, Safety, Tree, Wait};
+use datastore_files::{Change, Changed, Contents, ReadError, Reason, Replace, Safety, Tree, Wait};
 use futures_util::StreamExt;
 use interface_datastore::implement::{fail_stream, in_groups, read_in_groups};
 use interface_datastore::{
-    BoxStream, DeleteManyOptions, Entry, Error, GetOptions, Key, Operation, PutManyOptions, Result,
-    Written,
+    BoxStream, Condition, DeleteManyOptions, Entry, Error, GetOptions, Key, Operation,
+    PutManyOptions, Result, Written,
 };
 
 use crate::failure::Failure;
 use crate::names::Place;
 use crate::read::{Request, version_of};
 use crate::store::{FlatfsDatastore, Inner};
-use crate::write::{Before, Outcome, removal, write_of};
+use crate::write::{Before, Outcome, Put, is_lost, removal, write_of};
 
 /// How many items make up a group at most, whatever concurrency is allowed.
 const MAX_GROUP: usize = 512;
+/// So many puts of a group are looked for first.
+const SAMPLE: usize = 8;
 /// Values of a group are read ahead up to so many bytes.
 const MAX_READ_AHEAD: u64 = 4 << 20;
 
@@ -82,9 +84,8 @@ struct Item {
     key: Key,
     /// None for a delete of a key that cannot be in the store.
     place: Option<Place>,
-    /// The value of a put, until there is a change of it.
+    /// The value of a put.
     value: Option<Bytes>,
-    is_put: bool,
     /// What there was, once there is a change.
     before: Option<Before>,
 }
@@ -168,7 +169,6 @@ impl Inner {
         Ok(Item {
             key,
             place,
-            is_put: value.is_some(),
             value,
             before: None,
         })
@@ -196,15 +196,23 @@ impl Inner {
     fn apply_run(&self, items: Vec<Item>, safety: Safety, outcomes: &mut Vec<Result<Key>>) {
         let mut changes = Vec::with_capacity(items.len());
         let mut planned = Vec::with_capacity(items.len());
-        for mut item in items {
-            let plan = self.plan(&mut item, safety);
+        let mut found = 0;
+        for (at, mut item) in items.into_iter().enumerate() {
+            // Where the first few are new the others will be, and to look for them all would cost more than to write some
+            // of them twice. A value that is to be synced is not written twice.
+            let looks = safety != Safety::Process || at < SAMPLE || found > 0;
+            let plan = self.plan(&mut item, safety, looks);
+            found += usize::from(!matches!(item.before, Some(Before::Nothing)));
             planned.push((item, plan.map(|change| changes.extend(change))));
         }
         let mut applied = self.tree.apply(changes, safety).into_iter();
         for (item, plan) in planned {
             let done = plan.and_then(|()| match item.before {
                 // apply gives as many outcomes as it takes changes.
-                Some(_) => self.told(&item, applied.next().unwrap_or(Ok(Changed::WasAbsent))),
+                Some(_) => {
+                    let outcome = applied.next().unwrap_or(Ok(Changed::WasAbsent));
+                    self.conclude(&item, outcome, safety)
+                }
                 None => Ok(()),
             });
             outcomes.push(done.map(|()| item.key));
@@ -212,16 +220,21 @@ impl Inner {
     }
 
     /// What there is to do for an item; nothing if things are as they shall be.
-    fn plan(&self, item: &mut Item, safety: Safety) -> Result<Option<Change>> {
+    fn plan(&self, item: &mut Item, safety: Safety, looks: bool) -> Result<Option<Change>> {
         let Some(place) = &item.place else {
             return Ok(None);
         };
-        let Some(value) = item.value.take() else {
+        let Some(value) = &item.value else {
             item.before = Some(Before::Nothing);
             return Ok(Some(removal(place)));
         };
+        let contents = Contents::Bytes(value.clone());
+        if !looks {
+            item.before = Some(Before::Nothing);
+            return Ok(Some(write_of(place, contents, Replace::No)));
+        }
         let before = self
-            .look(&item.key, place, Some(&value))
+            .look(&item.key, place, Some(value))
             .map_err(|failure| failure.during(Operation::Put, Some(&item.key)))?;
         if let Before::Same(file) = before {
             if self.is_enough(place, &file, safety) {
@@ -233,20 +246,32 @@ impl Inner {
             return Ok(Some(Change::Keep { path }));
         }
         item.before = Some(before);
-        Ok(Some(write_of(place, Contents::Bytes(value), Replace::Yes)))
+        Ok(Some(write_of(place, contents, Replace::Yes)))
+    }
+
+    /// Concludes a change, or does a put by itself if something was there that nobody looked for, or is gone that was.
+    fn conclude(&self, item: &Item, outcome: Outcome, safety: Safety) -> Result<()> {
+        let taken = matches!(&outcome, Err(error) if error.reason() == Reason::AlreadyExists);
+        match (&item.value, &item.place) {
+            (Some(value), Some(place)) if taken || is_lost(&outcome) => {
+                let put = Put::new(&item.key, place.clone(), Condition::None);
+                let contents = Contents::Bytes(value.clone());
+                put.apply(self, contents, safety).map(drop)
+            }
+            _ => self.told(item, outcome),
+        }
     }
 
     fn told(&self, item: &Item, outcome: Outcome) -> Result<()> {
         let told = match (&item.place, item.before) {
-            (Some(place), Some(before)) if item.is_put => {
+            (Some(place), Some(before)) if item.value.is_some() => {
                 self.told_put(&item.key, place, outcome, before)
             }
             _ => self.told_delete(&item.key, outcome),
         };
-        let operation = if item.is_put {
-            Operation::Put
-        } else {
-            Operation::Delete
+        let operation = match item.value {
+            Some(_) => Operation::Put,
+            None => Operation::Delete,
         };
         told.map(drop)
             .map_err(|error| self.put_error(error, operation, &item.key))

@@ -193,7 +193,7 @@ fn bytes_of(contents: &Contents) -> Option<Bytes> {
 
 /// Whether another program took away what a put was about to use: go-ds-flatfs empties the folder of temporary files when it
 /// opens the directory, and a value that was to be kept may be deleted.
-fn is_lost(outcome: &Outcome) -> bool {
+pub(crate) fn is_lost(outcome: &Outcome) -> bool {
     match outcome {
         Err(error) => error.reason() == Reason::NotFound,
         Ok(changed) => *changed == Changed::WasAbsent,
@@ -224,7 +224,12 @@ impl Put {
         }
     }
 
-    fn apply(&self, store: &Inner, contents: Contents, safety: Safety) -> Result<Written> {
+    pub(crate) fn apply(
+        &self,
+        store: &Inner,
+        contents: Contents,
+        safety: Safety,
+    ) -> Result<Written> {
         let again = bytes_of(&contents);
         let mut contents = contents;
         for _ in 0..RETRIES {
