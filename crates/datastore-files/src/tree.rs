@@ -302,9 +302,10 @@ impl Tree {
         }
     }
 
-    /// Gives up the place for temporary files, and with it the lock that tells others that it is used. The next change
-    /// claims a new one.
+    /// Gives up the place for temporary files, and with it the lock that tells others that it is used, and the folders that
+    /// are kept open. The next change claims a new place.
     pub fn release(&self) {
+        self.forget_all_kept();
         *self
             .inner
             .temp
