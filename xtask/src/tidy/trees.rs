@@ -52,6 +52,11 @@ const GUARDS: &[Guard] = &[
         never: NO_NETWORK,
     },
     Guard {
+        name: "datastore-flatfs",
+        at_most: 80,
+        never: NO_NETWORK,
+    },
+    Guard {
         name: "datastore-fs",
         at_most: 60,
         never: NO_NETWORK,

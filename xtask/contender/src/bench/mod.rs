@@ -92,7 +92,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         write_lines(path, &measurement.rows)?;
     }
     table::print(&measurement.rows);
-    if args.go.is_none() {
+    let has_go = |group: &Group| {
+        group
+            .contenders
+            .iter()
+            .any(|one| one.program == Program::Go)
+    };
+    if args.go.is_none() && measurement.groups().any(has_go) {
         println!("\nnot measured: go-ds-flatfs, for want of --go PROGRAM");
     }
     println!("\nload {before} before and {} after", machine_load());
