@@ -201,6 +201,10 @@ pub(crate) fn is_lost(outcome: &Outcome) -> bool {
 }
 
 /// What is left to do of a put.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it lives on the stack for one call; paths are longer on Windows"
+)]
 enum Step {
     /// Nothing: the value is there and withstands what it should.
     Done(Written),
