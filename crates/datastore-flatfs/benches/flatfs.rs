@@ -55,11 +55,8 @@ fn blocks(c: &mut Criterion) {
         });
         group.bench_function(BenchmarkId::new("has", name), |b| {
             b.iter(|| {
-                assert!(
-                    runtime
-                        .block_on(store.has(&next()))
-                        .expect("it can be read")
-                )
+                let found = runtime.block_on(store.has(&next()));
+                assert!(found.expect("it can be read"));
             });
         });
         group.bench_function(BenchmarkId::new("put the same", name), |b| {

@@ -127,10 +127,10 @@ impl FlatfsDatastore {
         options: CheckOptions,
         scope: Scope,
     ) -> BoxStream<'static, Result<CheckEvent>> {
-        if options.writes() {
-            if let Err(error) = self.inner.check_write(Operation::Maintain, None, false) {
-                return fail_stream(error);
-            }
+        if options.writes()
+            && let Err(error) = self.inner.check_write(Operation::Maintain, None, false)
+        {
+            return fail_stream(error);
         }
         let round = Round::new(self.inner.clone(), options, scope);
         stream::unfold(Some(round), |round| async { round?.next_event().await }).boxed()

@@ -151,3 +151,17 @@ fn imports() {
         check(&left.mount(), "/s", &keys, "afterwards");
     }
 }
+
+/// So many that they are not synced one by one.
+#[test]
+fn many_folders() {
+    let keys = keys(300);
+    let fs = PowerLossFs::new();
+    store(&fs, "/s", "prefix/1", &keys);
+    let to = function("prefix/8");
+    let done = convert::reshard(Path::new("/s"), to, &on(&fs), &mut go_on).unwrap();
+    assert_eq!(done.values, 300);
+    for (at, left) in fs.crash_states(1, 20).iter().enumerate() {
+        check(&left.mount(), "/s", &keys, &format!("state {at}"));
+    }
+}

@@ -16,8 +16,6 @@ use interface_datastore::{
     Batch, Datastore, DatastoreExt, Durability, Key, PutOptions, Query, WriteOptions,
 };
 
-use interface_datastore_tests::runs;
-
 use crate::common::{finish, open_with};
 
 type Contents = BTreeMap<Key, Vec<u8>>;
@@ -79,7 +77,7 @@ async fn write(
     store.write_opts(batch, options).await.map(drop)
 }
 
-/// Names in `.temp` that are not of a living owner's.
+/// Names in `.temp` that are of no living owner.
 fn scratch(root: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(root.join(".temp")).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -88,48 +86,62 @@ fn scratch(root: &Path) -> Vec<String> {
 
 /// A dead process does nothing more: from one call on, all fail.
 #[tokio::test]
-async fn all_or_nothing_after_a_kill_at_every_moment() {
+async fn all_or_nothing_after_a_kill_at_every_call() {
+    let mut completed = 0;
+    for last in 0.. {
+        let home = tempfile::tempdir().unwrap();
+        let fs = FaultyFs::new(Arc::new(RealFs::new()), NoFaults);
+        let store = open_with(home.path(), options().with_fs(Arc::new(fs.clone()))).await;
+        put_old(&store, Process).await;
+        let calls = Arc::new(AtomicU64::new(0));
+        let seen = Arc::clone(&calls);
+        fs.set_hook(
+            move |_: &FsOp<'_>| match seen.fetch_add(1, Memory::SeqCst) < last {
+                true => Fault::Pass,
+                false => Fault::Fail(Errno::Io),
+            },
+        );
+        let acknowledged = write(&store, batch(), Process).await.is_ok();
+        let ended = calls.load(Memory::SeqCst) <= last;
+        drop(store);
+        let store = open_with(home.path(), options()).await;
+        let found = contents(&store).await;
+        let new = found == pairs(NEW);
+        assert!(
+            new || found == pairs(OLD),
+            "dead after {last} calls: {found:?}"
+        );
+        assert!(new || !acknowledged, "dead after {last} calls");
+        completed += u64::from(new && !acknowledged);
+        finish(store).await;
+        assert_eq!(scratch(home.path()), [""; 0], "dead after {last} calls");
+        if ended {
+            break;
+        }
+    }
+    assert!(completed > 4, "{completed} batches were completed");
+}
+
+/// The same in memory, where syncs take no time and the run of the system is not known.
+#[tokio::test]
+async fn all_or_nothing_after_a_kill_at_every_change() {
     for durability in [Process, Ordered, Power] {
-        // Each run of a synced batch waits for the disk.
-        let step = match durability {
-            Process => 1,
-            _ if runs(100) < 100 => 4,
-            _ => 1,
-        };
+        let disk = PowerLossFs::new();
+        let on = |fs: PowerLossFs| options().with_fs(Arc::new(fs));
+        let store = open_with(Path::new("/store"), on(disk.clone())).await;
+        put_old(&store, Power).await;
+        let begun = disk.history_len();
+        write(&store, batch(), durability).await.unwrap();
+        let acknowledged = disk.history_len();
         let mut completed = 0;
-        for last in (0..).step_by(step) {
-            let home = tempfile::tempdir().unwrap();
-            let fs = FaultyFs::new(Arc::new(RealFs::new()), NoFaults);
-            let store = open_with(home.path(), options().with_fs(Arc::new(fs.clone()))).await;
-            put_old(&store, Process).await;
-            let calls = Arc::new(AtomicU64::new(0));
-            let seen = Arc::clone(&calls);
-            fs.set_hook(
-                move |_: &FsOp<'_>| match seen.fetch_add(1, Memory::SeqCst) < last {
-                    true => Fault::Pass,
-                    false => Fault::Fail(Errno::Io),
-                },
-            );
-            let acknowledged = write(&store, batch(), durability).await.is_ok();
-            let ended = calls.load(Memory::SeqCst) <= last;
-            drop(store);
-            let store = open_with(home.path(), options()).await;
+        for cut in begun..=acknowledged {
+            let survivor = PowerLossFs::from_image(&disk.power_cut(cut).survivor());
+            let store = open_with(Path::new("/store"), on(survivor)).await;
             let found = contents(&store).await;
             let new = found == pairs(NEW);
-            assert!(
-                new || found == pairs(OLD),
-                "{durability}, dead after {last} calls: {found:?}"
-            );
-            assert!(
-                new || !acknowledged,
-                "{durability}, dead after {last} calls"
-            );
-            completed += u64::from(new && !acknowledged);
-            finish(store).await;
-            assert_eq!(scratch(home.path()), [""; 0], "{durability}, {last}");
-            if ended {
-                break;
-            }
+            let old = found == pairs(OLD) && cut < acknowledged;
+            assert!(new || old, "{durability}, dead after {cut}: {found:?}");
+            completed += usize::from(new && cut < acknowledged);
         }
         assert!(
             completed > 4,

@@ -97,7 +97,7 @@ async fn values(store: &FlatfsDatastore) -> Result<Vec<u8>> {
     let entries: Vec<_> = store.query(Query::all()).try_collect().await?;
     Ok(entries
         .into_iter()
-        .flat_map(|entry| entry.into_value())
+        .flat_map(interface_datastore::Entry::into_value)
         .collect())
 }
 

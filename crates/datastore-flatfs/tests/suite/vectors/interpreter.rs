@@ -227,11 +227,10 @@ async fn seen_through(batch: &Batch, store: &FlatfsDatastore, op: &Value) -> Res
         let query = query(op);
         let mut seen = BTreeSet::new();
         for key in batch.ops().iter().map(BatchOp::key) {
-            if let (true, Some(Some(value))) = (seen.insert(key.clone()), in_batch(batch, key)) {
-                if query.covers(key) {
-                    entries.push(Entry::of_value(key.clone(), value.into()));
-                }
-            }
+            let first = seen.insert(key.clone());
+            let put = in_batch(batch, key).flatten();
+            let shown = put.filter(|_| first && query.covers(key));
+            entries.extend(shown.map(|value| Entry::of_value(key.clone(), value.into())));
         }
         let stored: Vec<Entry> = store.query(query).try_collect().await?;
         entries.extend(

@@ -46,7 +46,7 @@ fn every_section_is_known() {
         .iter()
         .map(|(name, records)| {
             let count = records.as_array().map(Vec::len);
-            let count = count.or_else(|| records.as_object().map(|fields| fields.len()));
+            let count = count.or_else(|| records.as_object().map(serde_json::Map::len));
             (name.as_str(), count.unwrap())
         })
         .collect();

@@ -73,14 +73,11 @@ fn cache_with_more(text: &str, more: i64) -> String {
 }
 
 fn with_more_in_cache(mut tree: Tree, more: i64) -> Tree {
-    if let Some((mode, contents)) = tree
-        .get("diskUsage.cache")
-        .and_then(|words| words.split_once(' '))
-    {
+    if let Some(words) = tree.get_mut("diskUsage.cache") {
+        let (mode, contents) = words.split_once(' ').unwrap();
         if contents != "usage-cache" {
             let text = String::from_utf8(unhex(contents)).unwrap();
-            let words = format!("{mode} {}", hex(cache_with_more(&text, more).as_bytes()));
-            tree.insert("diskUsage.cache".to_owned(), words);
+            *words = format!("{mode} {}", hex(cache_with_more(&text, more).as_bytes()));
         }
     }
     tree

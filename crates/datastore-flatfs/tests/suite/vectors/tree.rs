@@ -61,10 +61,8 @@ pub(super) fn without_scratch(mut tree: Tree) -> Tree {
 /// The name as the vectors have it: batches are not told apart.
 fn shown(name: &str) -> String {
     let mut parts: Vec<&str> = name.split('/').collect();
-    if let [".temp", batch, ..] = &mut parts[..] {
-        if batch.starts_with("batch-") {
-            *batch = "batch-*";
-        }
+    if let Some(batch) = parts.get_mut(1).filter(|name| name.starts_with("batch-")) {
+        *batch = "batch-*";
     }
     parts.join("/")
 }
