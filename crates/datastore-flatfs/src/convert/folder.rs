@@ -136,6 +136,11 @@ impl Folder {
         synced.map_err(|error| failed(Action::SyncFolder, &self.path, error))
     }
 
+    /// Makes all that is on its file system durable; false if that cannot be relied on or did not work.
+    pub(super) fn sync_file_system(&self) -> bool {
+        self.fs.sync_file_system(&self.dir).is_ok()
+    }
+
     pub(super) fn failed(&self, action: Action, name: &OsStr, error: io::Error) -> Error {
         failed(action, &self.path.join(name), error)
     }
