@@ -199,7 +199,7 @@ async fn batches_and_sync_are_as_durable_as_they_say() {
     let batch = |value: &str| {
         let mut batch = Batch::new();
         for at in 0..4 {
-            batch.put(Key::new(format!("/batch/{at}")), value.to_owned());
+            batch.put(Key::new(format!("/batch/{at}/key")), value.to_owned());
         }
         batch
     };
@@ -221,7 +221,7 @@ async fn batches_and_sync_are_as_durable_as_they_say() {
         );
     }
     store.put(&Key::new("/one/two"), "three").await.unwrap();
-    store.delete(&Key::new("/batch/3")).await.unwrap();
+    store.delete(&Key::new("/batch/3/key")).await.unwrap();
     assert_eq!(store.sync(&Key::root()).await.unwrap(), Power);
     for state in fs.crash_states(2, states) {
         let found = contents(&open_on(state.mount()).await.unwrap()).await;
