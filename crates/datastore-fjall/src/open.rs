@@ -2,23 +2,35 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Read},
     path::Path,
 };
 
 use datastore_engine::{Error, ErrorKind, Result};
 use fjall::{Database, PersistMode};
 
-use crate::{FjallEngine, FjallOptions, engine::Opened, error::translate, torn_log};
+use crate::{
+    FjallEngine, FjallOptions,
+    engine::Opened,
+    error::{LOCK, translate},
+    torn_log,
+};
 
 /// The one keyspace: keys and values as they are.
 const KEYSPACE: &str = "entries";
 /// What fjall writes last when it creates a database.
 const MARKER: &str = "version";
+/// What it writes before that, besides its lock.
+const LOG: &str = "0.jnl";
+const TREES: &str = "keyspaces";
 
 /// What is in the folder.
 enum Found {
-    Nothing,
+    NoFolder,
+    /// It is empty: perhaps a place where a disk is mounted, which can be neither replaced nor renamed.
+    Empty,
+    /// What fjall had made when it was killed while it created a database.
+    Begun,
     Database,
     Other,
 }
@@ -26,9 +38,11 @@ enum Found {
 pub(crate) fn open(options: &FjallOptions, folder: &Path) -> Result<FjallEngine> {
     match look(folder)? {
         Found::Database => {}
-        Found::Nothing if options.create => create(options, folder)?,
-        Found::Nothing => return Err(Error::new(ErrorKind::NotFound).with_path(folder)),
         Found::Other => return Err(foreign(folder, "it holds something else")),
+        _ if !options.create => return Err(Error::new(ErrorKind::NotFound).with_path(folder)),
+        Found::NoFolder => create(options, folder)?,
+        Found::Begun => clear(folder)?,
+        Found::Empty => {}
     }
     let opened = open_database(options, folder)?;
     Ok(FjallEngine::new(opened, folder, options))
@@ -39,14 +53,57 @@ fn look(folder: &Path) -> Result<Found> {
     match fs::metadata(folder) {
         Ok(metadata) if metadata.is_dir() => {}
         Ok(_) => return Err(foreign(folder, "it is not a folder")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::NoFolder),
         Err(error) => return Err(failed(error)),
     }
     if folder.join(MARKER).is_file() {
         return Ok(Found::Database);
     }
-    let empty = fs::read_dir(folder).map_err(failed)?.next().is_none();
-    Ok(if empty { Found::Nothing } else { Found::Other })
+    let entries = fs::read_dir(folder).map_err(failed)?;
+    let names: Vec<_> = entries
+        .map(|entry| Ok(entry?.file_name()))
+        .collect::<io::Result<_>>()
+        .map_err(failed)?;
+    Ok(match names.as_slice() {
+        [] => Found::Empty,
+        names
+            if names
+                .iter()
+                .all(|name| name == LOCK || name == LOG || name == TREES)
+                && is_unused(folder) =>
+        {
+            Found::Begun
+        }
+        _ => Found::Other,
+    })
+}
+
+/// Whether nothing was ever stored: there is no table, and no batch in the log.
+fn is_unused(folder: &Path) -> bool {
+    let no_trees =
+        fs::read_dir(folder.join(TREES)).map_or(true, |mut trees| trees.next().is_none());
+    let mut first = [0];
+    let read = File::open(folder.join(LOG)).and_then(|mut log| log.read(&mut first));
+    no_trees && read.map_or(true, |_| first == [0])
+}
+
+/// Removes what a creation that was cut off has left.
+fn clear(folder: &Path) -> Result<()> {
+    let failed = |error: io::Error| Error::io(error).with_path(folder);
+    let lock = File::create(folder.join(LOCK)).map_err(failed)?;
+    if lock.try_lock().is_err() {
+        return Err(translate(folder, fjall::Error::Locked));
+    }
+    for removed in [
+        fs::remove_file(folder.join(LOG)),
+        fs::remove_dir(folder.join(TREES)),
+    ] {
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// A kill half way through creating must not leave a folder that nobody can open: it gets its name once it is whole.
@@ -64,8 +121,6 @@ fn create(options: &FjallOptions, folder: &Path) -> Result<()> {
     let synced = opened.database.persist(PersistMode::SyncAll);
     synced.map_err(|error| translate(folder, error))?;
     drop(opened);
-    // An empty folder is in the way on some systems; one that is not stays.
-    let _ = fs::remove_dir(folder);
     match fs::rename(unnamed.path(), folder) {
         // Its name is gone, and with it what would be removed.
         Ok(()) => drop(unnamed.keep()),

@@ -80,6 +80,35 @@ fn an_empty_folder_is_taken() {
     });
 }
 
+/// A creation in an empty folder may be killed at any of its steps. What it leaves is told from what others left.
+#[test]
+fn a_creation_that_was_killed_is_begun_anew() {
+    type Made = fn(&Path);
+    type Row<'a> = (&'a [&'a dyn Fn(&Path)], bool);
+    let log =
+        |first: u8| move |folder: &Path| fs::write(folder.join("0.jnl"), [first; 100]).unwrap();
+    let lock: Made = |folder| fs::write(folder.join("lock"), "").unwrap();
+    let trees: Made = |folder| fs::create_dir(folder.join("keyspaces")).unwrap();
+    let table: Made = |folder| fs::create_dir_all(folder.join("keyspaces/0")).unwrap();
+    let other: Made = |folder| fs::write(folder.join("notes"), "mine").unwrap();
+    let (unused, used) = (log(0), log(1));
+    let rows: [Row<'_>; 6] = [
+        (&[&lock], true),
+        (&[&lock, &trees], true),
+        (&[&lock, &trees, &unused], true),
+        (&[&lock, &trees, &used], false),
+        (&[&lock, &table, &unused], false),
+        (&[&lock, &trees, &unused, &other], false),
+    ];
+    for (at, (steps, taken)) in rows.into_iter().enumerate() {
+        let folder = tempfile::tempdir().unwrap();
+        steps.iter().for_each(|make| make(folder.path()));
+        let opened = pollster::block_on(FjallOptions::new().open(folder.path()));
+        assert_eq!(opened.is_ok(), taken, "row {at}: {opened:?}");
+        assert_eq!(folder.path().join("version").exists(), taken, "row {at}");
+    }
+}
+
 #[test]
 fn a_database_has_one_holder() {
     let folder = tempfile::tempdir().unwrap();
