@@ -191,6 +191,23 @@ impl Tree {
                 answered => return answered,
             }
         }
+        self.answer_elsewhere(blocking, read).await
+    }
+
+    /// As [`answer`](Self::answer), after the caches were asked [here](Self::wait_here).
+    ///
+    /// # Errors
+    ///
+    /// Those of `read`, and [`Reason::Interrupted`] as [`Blocking::run`].
+    pub async fn answer_elsewhere<T, E>(
+        &self,
+        blocking: Blocking,
+        read: impl Fn(&Self, Wait) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: ReadError,
+    {
         let tree = self.clone();
         blocking
             .run(&self.inner.path, move || read(&tree, Wait::Yes))

@@ -18,23 +18,25 @@ impl FsDatastore {
         match self.get_at_once(key, options) {
             ControlFlow::Break(answer) => answer,
             // In a box of its own, so that the answers from the caches need no room for it.
-            ControlFlow::Continue(options) => Box::pin(self.get_patiently(key, options)).await,
+            ControlFlow::Continue((options, asked)) => {
+                Box::pin(self.get_patiently(key, options, asked)).await
+            }
         }
     }
 
-    /// Reads what can be read without waiting for anybody; else gives the options back.
+    /// Reads what can be read without waiting for anybody; else gives the options back, and whether the caches were asked.
     fn get_at_once(
         &self,
         key: &Key,
         options: GetOptions,
-    ) -> ControlFlow<Result<Entry>, GetOptions> {
+    ) -> ControlFlow<Result<Entry>, (GetOptions, bool)> {
         let inner = &self.inner;
         let wait = inner.tree.wait_here(inner.blocking);
         let Some(wait) = wait.filter(|_| inner.gates.are_free() && inner.takes(key)) else {
-            return ControlFlow::Continue(options);
+            return ControlFlow::Continue((options, false));
         };
         if options.abort.is_some() {
-            return ControlFlow::Continue(options);
+            return ControlFlow::Continue((options, false));
         }
         let operation = options.operation();
         let request = Request {
@@ -43,14 +45,14 @@ impl FsDatastore {
             options,
         };
         match request.read(&inner.tree, wait) {
-            Err(failure) if failure.would_block() => ControlFlow::Continue(request.options),
+            Err(failure) if failure.would_block() => ControlFlow::Continue((request.options, true)),
             answer => {
                 ControlFlow::Break(answer.map_err(|failure| failure.during(operation, Some(key))))
             }
         }
     }
 
-    async fn get_patiently(&self, key: &Key, options: GetOptions) -> Result<Entry> {
+    async fn get_patiently(&self, key: &Key, options: GetOptions, asked: bool) -> Result<Entry> {
         let operation = options.operation();
         let inner = &self.inner;
         let signal = options.abort.clone();
@@ -65,7 +67,11 @@ impl FsDatastore {
                 options,
             };
             let read = move |tree: &Tree, wait: Wait| request.read(tree, wait);
-            let answer = inner.tree.answer(inner.blocking, read).await;
+            let answer = if asked {
+                inner.tree.answer_elsewhere(inner.blocking, read).await
+            } else {
+                inner.tree.answer(inner.blocking, read).await
+            };
             answer.map_err(|failure| failure.during(operation, Some(key)))
         };
         abortable(signal.as_ref(), operation, Some(key), work).await
