@@ -32,10 +32,10 @@ async fn subject(options: FlatfsOptions) -> Subject {
         .keeping(folder)
 }
 
-/// Every write durable, on a simulated disk: a real one would sync for minutes.
-async fn in_memory() -> Subject {
+/// The same on a simulated disk: a real one would sync for minutes.
+async fn in_memory(options: FlatfsOptions) -> Subject {
     let fs: Arc<dyn Fs> = Arc::new(PowerLossFs::new());
-    let options = options().with_durability(Durability::Power).with_fs(fs);
+    let options = options.with_fs(fs);
     let again = options.clone().with_lock(false);
     let store = FlatfsDatastore::open("/store", options.clone()).await;
     Subject::new(store.unwrap())
@@ -56,23 +56,27 @@ conformance!(
 conformance!(without_runtime, || subject(options()));
 conformance!(
     ordered,
-    || subject(options().with_durability(Durability::Ordered)),
+    || in_memory(options().with_durability(Durability::Ordered)),
     block_on = on_tokio
 );
-conformance!(power, in_memory, block_on = on_tokio);
+conformance!(
+    power,
+    || in_memory(options().with_durability(Durability::Power)),
+    block_on = on_tokio
+);
 conformance!(
     prefix,
-    || subject(options().with_shard(ShardFunction::prefix(2).unwrap())),
+    || in_memory(options().with_shard(ShardFunction::prefix(2).unwrap())),
     block_on = on_tokio
 );
 conformance!(
     suffix,
-    || subject(options().with_shard(ShardFunction::suffix(3).unwrap())),
+    || in_memory(options().with_shard(ShardFunction::suffix(3).unwrap())),
     block_on = on_tokio
 );
 conformance!(
     in_the_root,
-    || subject(options().with_shard(ShardFunction::prefix(0).unwrap())),
+    || in_memory(options().with_shard(ShardFunction::prefix(0).unwrap())),
     block_on = on_tokio
 );
 conformance!(
@@ -82,7 +86,7 @@ conformance!(
 );
 conformance!(
     escaped_in_the_root,
-    || subject(
+    || in_memory(
         options()
             .with_names(Names::Escaped)
             .with_shard(ShardFunction::suffix(0).unwrap())
