@@ -18,6 +18,22 @@ pub struct Folder {
 }
 
 impl Tree {
+    /// Facts about a folder; none if there is none. The root is the empty path.
+    ///
+    /// # Errors
+    ///
+    /// What opening a folder meets.
+    pub fn folder_metadata(&self, path: &Path) -> Result<Option<Metadata>> {
+        let Some(dir) = absent_is_none(self.open_dir(path))? else {
+            return Ok(None);
+        };
+        self.inner
+            .fs
+            .dir_metadata(&dir)
+            .map(Some)
+            .map_err(|error| self.failed(Action::Inspect, path, error))
+    }
+
     /// Opens a folder; none if there is none. The root is the empty path.
     ///
     /// # Errors

@@ -249,22 +249,6 @@ impl Tree {
         }
     }
 
-    /// Facts about a folder; none if there is no folder. The root is the empty path.
-    ///
-    /// # Errors
-    ///
-    /// What opening a folder meets.
-    pub fn folder_metadata(&self, path: &Path) -> Result<Option<Metadata>> {
-        let Some(dir) = absent_is_none(self.open_dir(path))? else {
-            return Ok(None);
-        };
-        self.inner
-            .fs
-            .dir_metadata(&dir)
-            .map(Some)
-            .map_err(|error| self.failed(Action::Inspect, path, error))
-    }
-
     /// Names the present run of the system: see [`Fs::system_run`].
     #[must_use]
     pub fn system_run(&self) -> Option<String> {
