@@ -200,6 +200,13 @@ impl Durable {
         }
     }
 
+    fn remember_everything(&self) {
+        lock(&self.0).unsynced = Unsynced {
+            everything: true,
+            ..Unsynced::default()
+        };
+    }
+
     fn forget_everything(&self) {
         lock(&self.0).unsynced.everything = false;
     }
@@ -227,6 +234,12 @@ impl Tree {
     #[must_use]
     pub fn has_failed(&self, path: &Path) -> bool {
         self.inner.durable.has_failed(path)
+    }
+
+    /// Takes all that is in the tree for changed through it, so that the next [`sync`](Self::sync) covers what others wrote before it was
+    /// opened. That one opens every file.
+    pub fn assume_unsynced(&self) {
+        self.inner.durable.remember_everything();
     }
 
     /// Makes the files for which `wanted` is true, and the names of all files and folders, durable; those changed through

@@ -105,17 +105,19 @@ impl Unclean {
             root,
             run: tree.system_run(),
             closed: false,
+            settled: false,
             synced,
             suspect,
             cache: None,
         };
-        let (note, usage_is_trusted) = match found {
+        let (note, usage_is_trusted, settled) = match found {
             Found::Note(old) if old.root == root => {
                 let trusted = old.closed && old.cache.as_deref() == cache;
                 let suspect = old.in_doubt(tree.system_run().as_deref(), now);
-                (fresh(old.synced.min(now), suspect), trusted)
+                let settled = old.settled && trusted;
+                (fresh(old.synced.min(now), suspect), trusted, settled)
             }
-            _ if opening.created => (fresh(now, None), true),
+            _ if opening.created => (fresh(now, None), true, true),
             // Nobody knows what became of the last one's writes.
             _ => {
                 let suspect = Suspect {
@@ -123,14 +125,20 @@ impl Unclean {
                     since: 0,
                     until: now.saturating_sub(ADOPTED),
                 };
-                (fresh(suspect.until, Some(suspect)), false)
+                (fresh(suspect.until, Some(suspect)), false, false)
             }
         };
         if !opening.read_only {
             note.write(tree).map_err(failed)?;
         }
+        let unclean = Self::new(note, opening);
+        if !settled {
+            // What others left unsynced is covered by the first sync of everything.
+            tree.assume_unsynced();
+            unclean.note_unsynced();
+        }
         Ok(Left {
-            unclean: Self::new(note, opening),
+            unclean,
             usage_is_trusted,
         })
     }
@@ -305,7 +313,8 @@ impl Unclean {
         let mut written = lock(&self.note);
         let now = clock(tree).unwrap_or(0);
         let note = &mut written.note;
-        if !self.unsynced.load(Ordering::SeqCst) && note.suspect.is_none() {
+        note.settled = !self.unsynced.load(Ordering::SeqCst) && note.suspect.is_none();
+        if note.settled {
             note.synced = note.synced.max(now);
         }
         note.closed = true;

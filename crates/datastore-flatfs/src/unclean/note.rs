@@ -18,6 +18,9 @@ const VERSION: &str = "1";
 /// A note is a few short lines; anything larger is something else.
 const MAX_LEN: u64 = 64 * 1024;
 const NONE: &str = "-";
+const OPEN: &str = "open";
+const CLOSED: &str = "closed";
+const SETTLED: &str = "settled";
 
 /// How a store was left.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub(super) struct Note {
     pub(super) run: Option<String>,
     /// Whether it was closed in good order.
     pub(super) closed: bool,
+    /// Whether everything was on the disk by then.
+    pub(super) settled: bool,
     /// Files changed up to here are on the disk.
     pub(super) synced: u64,
     pub(super) suspect: Option<Suspect>,
@@ -104,7 +109,11 @@ impl Note {
             "{KIND}{VERSION}\nroot {}\nrun {}\n{}\nsynced {}\nsuspect {suspect}\ncache {}\n",
             self.root,
             self.run.as_deref().unwrap_or(NONE),
-            if self.closed { "closed" } else { "open" },
+            match (self.closed, self.settled) {
+                (false, _) => OPEN,
+                (true, false) => CLOSED,
+                (true, true) => SETTLED,
+            },
             self.synced,
             self.cache.as_deref().unwrap_or(NONE),
         );
@@ -132,14 +141,19 @@ impl Note {
         let mut lines = lines.lines().skip(1);
         let mut field = |name: &str| lines.next()?.strip_prefix(name).map(str::to_owned);
         let some = |text: String| (text != NONE).then_some(text);
+        let root = field("root ")?.parse().ok()?;
+        let run = some(field("run ")?);
+        let (closed, settled) = match field("")?.as_str() {
+            OPEN => (false, false),
+            CLOSED => (true, false),
+            SETTLED => (true, true),
+            _ => return None,
+        };
         let note = Self {
-            root: field("root ")?.parse().ok()?,
-            run: some(field("run ")?),
-            closed: match field("")?.as_str() {
-                "closed" => true,
-                "open" => false,
-                _ => return None,
-            },
+            root,
+            run,
+            closed,
+            settled,
             synced: field("synced ")?.parse().ok()?,
             suspect: match some(field("suspect ")?) {
                 None => None,
@@ -183,6 +197,7 @@ mod tests {
             root: 12,
             run: Some("7f-3a".to_owned()),
             closed: true,
+            settled: true,
             synced: 1_700_000_000_000_000_000,
             suspect: None,
             cache: Some(r#"{"diskUsage":9,"accuracy":"initial-exact"}"#.to_owned()),
@@ -195,11 +210,13 @@ mod tests {
         let bare = Note {
             run: None,
             closed: false,
+            settled: false,
             suspect: Some(suspect(Depth::Contents)),
             cache: None,
             ..plain.clone()
         };
         let adopted = Note {
+            closed: true,
             suspect: Some(suspect(Depth::Empties)),
             ..bare.clone()
         };
