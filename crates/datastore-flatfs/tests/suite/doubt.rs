@@ -224,3 +224,38 @@ async fn an_adopted_directory() {
     finish(store).await;
     assert!(!open_with(home.path(), options()).await.in_doubt());
 }
+
+/// What an earlier user left unsynced is on the disk after a sync, too; what was closed when all was, is not synced again.
+#[tokio::test]
+async fn a_sync_covers_earlier_users() {
+    for close in [true, false] {
+        let disk = PowerLossFs::new();
+        let on = |fs: PowerLossFs| options().with_fs(Arc::new(fs));
+        let store = open_with(Path::new("/store"), on(disk.clone())).await;
+        let values = [(Key::new("/NAME"), b"value".to_vec()), blocks().remove(4)];
+        for (key, value) in &values {
+            put(&store, key, value, Process).await;
+        }
+        if close {
+            finish(store).await;
+        } else {
+            drop(store);
+        }
+        let disk = disk.kill();
+        let store = open_with(Path::new("/store"), on(disk.clone())).await;
+        assert_eq!(store.sync(&Key::root()).await.unwrap(), Power);
+        for state in disk.power_cut(disk.history_len()).states(2, 40) {
+            let store = open_with(Path::new("/store"), on(state.mount())).await;
+            assert!(store.looked_over().await);
+            assert_eq!(
+                check(&store, &values, "synced").await,
+                values.len(),
+                "{close}"
+            );
+        }
+        finish(store).await;
+        let note = disk.image().read("/store/.flatfs-state").unwrap();
+        let note = String::from_utf8(note).unwrap();
+        assert!(note.contains("\nsettled\n"), "{note}");
+    }
+}
