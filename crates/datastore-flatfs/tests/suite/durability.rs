@@ -50,6 +50,8 @@ enum How {
     Batch,
     PutMany,
     Sync,
+    /// Closed, and opened by the next user.
+    Reopen,
 }
 
 /// Keys of one shard and of several, some the hash of their value; new shards, identical and other values, all durabilities.
@@ -94,6 +96,13 @@ fn script() -> Vec<Step> {
         step(How::Delete, Process, &[gone("/AAX")]),
         step(How::Put, Process, &[text("/AAX", "once more")]),
         step(How::Sync, Power, &[]),
+        step(How::Put, Process, &[hashed("before it is closed")]),
+        step(How::Put, Process, &[text("/FFX", "before it is closed")]),
+        step(How::Reopen, Process, &[]),
+        step(How::Put, Process, &[hashed("by the next user")]),
+        step(How::Reopen, Process, &[]),
+        step(How::Reopen, Process, &[]),
+        step(How::Sync, Power, &[]),
         step(How::Delete, Power, &[gone("/AAX")]),
         step(How::Put, Ordered, &[text("/AAX", "third")]),
         step(
@@ -114,7 +123,7 @@ fn script() -> Vec<Step> {
     ]
 }
 
-async fn apply(store: &FlatfsDatastore, step: &Step) -> Result<()> {
+async fn apply(fs: &PowerLossFs, store: &mut FlatfsDatastore, step: &Step) -> Result<()> {
     let durability = step.durability;
     match step.how {
         How::Put => {
@@ -149,6 +158,10 @@ async fn apply(store: &FlatfsDatastore, step: &Step) -> Result<()> {
             let _: Vec<Key> = stored.try_collect().await?;
         }
         How::Sync => assert_eq!(store.sync(&Key::root()).await?, Power),
+        How::Reopen => {
+            store.close().await?;
+            *store = open_on(fs.clone()).await?;
+        }
     }
     Ok(())
 }
@@ -293,10 +306,10 @@ fn lens(contents: &Contents) -> Vec<(&str, usize)> {
 async fn cuts_at_every_moment() {
     let script = script();
     let fs = PowerLossFs::new();
-    let store = open_on(fs.clone()).await.unwrap();
+    let mut store = open_on(fs.clone()).await.unwrap();
     let mut acknowledged_at = vec![fs.history_len()];
     for step in &script {
-        apply(&store, step).await.unwrap();
+        apply(&fs, &mut store, step).await.unwrap();
         acknowledged_at.push(fs.history_len());
     }
     let mut checked = 0;
