@@ -82,11 +82,11 @@ impl<J: Send + 'static, R: Send + 'static> GroupCommit<J, R> {
     }
 
     /// Has a job done together with others, in one hop for all. Once this was polled the job is done even if the future
-    /// is dropped.
+    /// is dropped or the runtime ends.
     ///
     /// # Errors
     ///
-    /// [`Reason::Interrupted`](crate::Reason::Interrupted), naming `path`, if the runtime is shutting down.
+    /// [`Reason::Interrupted`](crate::Reason::Interrupted), naming `path`, if the work panicked or no thread could be had for it.
     pub async fn submit(&self, blocking: Blocking, path: &Path, job: J) -> Result<R> {
         let (outcome, turn) = self.shared.enqueue(job);
         if let Some(turn) = turn {
@@ -100,7 +100,7 @@ impl<J: Send + 'static, R: Send + 'static> GroupCommit<J, R> {
     }
 }
 
-impl<J, R> Shared<J, R> {
+impl<J: Send + 'static, R: Send + 'static> Shared<J, R> {
     /// Queues a job; gives the turn if nobody has it.
     fn enqueue(self: &Arc<Self>, job: J) -> (oneshot::Receiver<R>, Option<Turn<J, R>>) {
         let (sender, receiver) = oneshot::channel();
@@ -115,7 +115,7 @@ impl<J, R> Shared<J, R> {
             receiver,
             (!taken).then(|| Turn {
                 shared: Arc::clone(self),
-                over: false,
+                thread: Thread::Lent,
             }),
         )
     }
@@ -145,19 +145,29 @@ impl<J, R> Queue<J, R> {
     }
 }
 
-/// The right to work. If the work panics, or there is no thread for it any more, what waits is let go.
-struct Turn<J, R> {
+/// The right to work. If the work panics, or there is no thread for it at all, what waits is let go.
+struct Turn<J: Send + 'static, R: Send + 'static> {
     shared: Arc<Shared<J, R>>,
-    /// Given back in order.
-    over: bool,
+    thread: Thread,
 }
 
-impl<J, R> Turn<J, R> {
+/// Where a turn is worked off.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Thread {
+    /// On the caller's, or one that its runtime lends.
+    Lent,
+    /// On one of its own.
+    Own,
+    /// Nowhere any more: it was given back in order.
+    Over,
+}
+
+impl<J: Send + 'static, R: Send + 'static> Turn<J, R> {
     fn work(mut self) {
         loop {
             let group = self.shared.next_group();
             if group.is_empty() {
-                self.over = true;
+                self.thread = Thread::Over;
                 return;
             }
             let (jobs, senders): (Vec<J>, Vec<_>) = group.into_iter().unzip();
@@ -175,9 +185,19 @@ impl<J, R> Turn<J, R> {
     }
 }
 
-impl<J, R> Drop for Turn<J, R> {
+impl<J: Send + 'static, R: Send + 'static> Drop for Turn<J, R> {
     fn drop(&mut self) {
-        if self.over {
+        if self.thread == Thread::Over {
+            return;
+        }
+        if self.thread == Thread::Lent && !std::thread::panicking() {
+            // The runtime that was to lend a thread has ended. Callers on others wait all the same.
+            let turn = Self {
+                shared: Arc::clone(&self.shared),
+                thread: Thread::Own,
+            };
+            // Without a thread the turn is dropped once more, and then lets go of what waits.
+            let _ = std::thread::Builder::new().spawn(|| turn.work());
             return;
         }
         let mut queue = lock(&self.shared.queue);

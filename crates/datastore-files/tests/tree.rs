@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use datastore_files::sim::{Errno, FailNth, Fault, FaultyFs, NoFaults, OpKind};
 use datastore_files::{
-    Blocking, Change, Changed, Contents, EmptiedFolders, FileError, Fs, Gates, GroupCommit, Links,
-    LockMode, RealFs, Reason, Replace, Result, Safety, Step, Tree, Wait, is_link,
+    Blocking, Change, Changed, Contents, EmptiedFolders, FileError, Fs, Gates, Links, LockMode,
+    RealFs, Reason, Replace, Result, Safety, Step, Tree, Wait, is_link,
 };
 
 fn tree(root: &Path) -> Tree {
@@ -457,29 +457,6 @@ async fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
         })
     })
     .await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn groups_give_each_its_own_outcome() {
-    let groups = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&groups);
-    let commit: GroupCommit<usize, usize> = GroupCommit::new(move |jobs: Vec<usize>| {
-        counted.fetch_add(1, Ordering::SeqCst);
-        std::thread::sleep(std::time::Duration::from_millis(1));
-        jobs.into_iter().map(|job| job * 2).collect()
-    });
-    let tasks = (0..200).map(|job| {
-        let commit = commit.clone();
-        tokio::spawn(async move {
-            let outcome = commit.submit(Blocking::Never, Path::new(""), job).await;
-            assert_eq!(outcome.unwrap(), job * 2);
-        })
-    });
-    for task in tasks.collect::<Vec<_>>() {
-        task.await.unwrap();
-    }
-    let groups = groups.load(Ordering::SeqCst);
-    assert!((1..200).contains(&groups), "{groups} groups for 200 jobs");
 }
 
 #[test]
