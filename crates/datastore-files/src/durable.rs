@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use crate::error::{Action, FileError, Result};
+use crate::error::{Action, FileError, Reason, Result};
 use crate::fs::{Dir, Metadata, SyncWhat, Wait};
 use crate::paths::split;
 use crate::publish::Changed;
@@ -212,6 +212,9 @@ impl Durable {
     }
 
     fn put_back(&self, again: Unsynced) {
+        if again.everything {
+            return self.remember_everything();
+        }
         let unsynced = &mut lock(&self.0).unsynced;
         if !unsynced.everything {
             unsynced.files.extend(again.files);
@@ -286,10 +289,14 @@ impl Tree {
         let mut walk = self.walk(Path::new(""), |_| true);
         let mut outcome = self.sync_folder(Path::new(""));
         while let Some(step) = walk.next(self) {
-            outcome = match step? {
-                Step::File(path) => outcome.and(self.sync_path(&path).map(drop)),
-                Step::Folder(path) => outcome.and(self.sync_folder(&path)),
-                Step::Other(_) => outcome,
+            outcome = match step {
+                Ok(Step::File(path)) => outcome.and(self.sync_path(&path).map(drop)),
+                Ok(Step::Folder(path)) => outcome.and(unless_denied(self.sync_folder(&path))),
+                Ok(Step::Other(_)) => outcome,
+                Err(error) => {
+                    unless_denied(Err(error))?;
+                    outcome
+                }
             };
         }
         if outcome.is_err() {
@@ -375,3 +382,11 @@ impl Tree {
 }
 
 const FAILED_BEFORE: &str = "an earlier sync of this file failed; write it again";
+
+/// What may not be looked into holds nothing that was written through here.
+fn unless_denied(outcome: Result<()>) -> Result<()> {
+    match outcome {
+        Err(error) if error.reason() == Reason::PermissionDenied => Ok(()),
+        other => other,
+    }
+}

@@ -145,8 +145,11 @@ impl Sharding {
         )
     }
 
-    /// Whether a folder may hold a key that starts with these bytes.
+    /// Whether a folder may hold a key that starts with these bytes. Folders of others need not even be readable.
     pub(crate) fn may_hold(&self, folder: &OsStr, prefix: &[u8]) -> bool {
+        if folder.len() as u64 != self.shard.length() {
+            return false;
+        }
         let known = prefix.get(1..).unwrap_or_default();
         if self.names != Names::Flatfs || !self.shard.is_prefix() {
             return true;

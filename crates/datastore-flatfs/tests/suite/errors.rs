@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use datastore_files::Fs;
 use datastore_files::sim::{
-    Errno, FailAll, FailNth, Fault, FaultyFs, NoFaults, OpKind, PowerLossFs,
+    Errno, FailAll, FailNth, Fault, FaultyFs, FsOp, NoFaults, OpKind, PowerLossFs,
 };
 use datastore_flatfs::{Blocking, FlatfsDatastore, FlatfsOptions};
 use futures::TryStreamExt;
@@ -203,4 +204,29 @@ async fn values_that_vanish() {
         rest.iter()
             .all(|entry| entry.key != first.key && entry.value.is_some())
     );
+}
+
+/// A folder of somebody else that may not be looked into, as a disk's `lost+found`, keeps nothing from being made durable.
+#[tokio::test]
+async fn a_foreign_folder_that_may_not_be_read() {
+    let fs = disk();
+    let first = store(&fs).await;
+    first.put(&Key::new("/KEY"), "v").await.unwrap();
+    first.close().await.unwrap();
+    let root = fs.open_root(Path::new(ROOT)).unwrap();
+    fs.create_dir(&root, "lost+found".as_ref()).unwrap();
+    let foreign = Path::new(ROOT).join("lost+found");
+    fs.set_hook(move |op: &FsOp<'_>| match op.path.starts_with(&foreign) {
+        true => Fault::Fail(Errno::AccessDenied),
+        false => Fault::Pass,
+    });
+    let second = store(&fs).await;
+    let listed: Vec<_> = second.query_keys(Query::all()).try_collect().await.unwrap();
+    assert_eq!(listed, [Key::new("/KEY")]);
+    for _ in 0..2 {
+        assert_eq!(second.sync(&Key::root()).await.unwrap(), Durability::Power);
+    }
+    second.put(&Key::new("/KEZ"), "v").await.unwrap();
+    assert_eq!(second.sync(&Key::root()).await.unwrap(), Durability::Power);
+    second.close().await.unwrap();
 }
