@@ -62,6 +62,11 @@ const GUARDS: &[Guard] = &[
         never: NO_NETWORK,
     },
     Guard {
+        name: "datastore-kv",
+        at_most: 40,
+        never: NO_RUNTIME,
+    },
+    Guard {
         name: "datastore-leveldb",
         at_most: 40,
         never: NO_NETWORK,

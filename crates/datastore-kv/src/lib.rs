@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod claims;
+mod error;
+mod expiry;
+mod gates;
+mod memory;
+mod numbers;
+mod open;
+mod query;
+mod read;
+mod record;
+mod settle;
+mod store;
+mod upkeep;
+mod write;
+
+#[cfg(feature = "fjall")]
+pub use datastore_fjall as fjall;
+#[cfg(feature = "redb")]
+pub use datastore_redb as redb;
+
+pub use self::{memory::MemoryEngine, open::KvOptions, store::KvDatastore};

@@ -1,0 +1,187 @@
+//! Versions, batches, and writes that are dropped half way.
+
+use datastore_engine as engine;
+use datastore_engine::{
+    BoxFuture, BoxStream, Bytes, CheckReport, CommitOptions, Engine, EngineCapabilities,
+    EngineReader, Scan,
+};
+use datastore_kv::{KvDatastore, MemoryEngine};
+use futures::{FutureExt, StreamExt, TryStreamExt, executor::block_on};
+use interface_datastore::{
+    Batch, Condition, Datastore, DatastoreExt, ErrorKind, Key, PutOptions, WatchEvent,
+};
+use std::sync::Arc;
+
+#[test]
+fn versions_are_never_given_twice() {
+    block_on(async {
+        let (engine, key) = (MemoryEngine::new(), Key::new("/a"));
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            let store = KvDatastore::open(engine.clone()).await.unwrap();
+            for _ in 0..3 {
+                let version = store.put(&key, "value").await.unwrap().version.unwrap();
+                assert!(!seen.contains(&version));
+                seen.push(version);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_batch_tells_the_version_of_its_one_value() {
+    let (a, b) = (Key::new("/a"), Key::new("/b"));
+    let batch = |ops: &str| {
+        let mut batch = Batch::new();
+        for op in ops.split_whitespace() {
+            match op {
+                "a" => batch.put(a.clone(), "1"),
+                "b" => batch.put(b.clone(), "1"),
+                "-a" => batch.delete(a.clone()),
+                _ => batch.delete(b.clone()),
+            };
+        }
+        batch
+    };
+    let rows = [
+        ("", false),
+        ("-a", false),
+        ("a", true),
+        ("a a -b", true),
+        ("a -a", false),
+        ("-a a", true),
+        ("a b", false),
+    ];
+    for (ops, told) in rows {
+        block_on(async {
+            let store = KvDatastore::open(MemoryEngine::new()).await.unwrap();
+            let version = store.write(batch(ops)).await.unwrap().version;
+            assert_eq!(version.is_some(), told, "{ops:?}");
+            if told {
+                assert_eq!(
+                    store.metadata(&a).await.unwrap().version,
+                    version,
+                    "{ops:?}"
+                );
+            }
+        });
+    }
+}
+
+#[test]
+fn a_batch_of_many_keys_holds_its_conditions() {
+    block_on(async {
+        let store = KvDatastore::open(MemoryEngine::new()).await.unwrap();
+        let keys: Vec<Key> = (0..2000).map(|n| Key::new(format!("/many/{n}"))).collect();
+        let batch = || {
+            let mut batch = Batch::new();
+            for key in &keys {
+                batch.put(key.clone(), "value");
+                batch.require(key.clone(), Condition::IfAbsent);
+            }
+            batch
+        };
+        store.write(batch()).await.unwrap();
+        let listed: Vec<_> = store
+            .query_keys(interface_datastore::Query::all())
+            .try_collect()
+            .await
+            .unwrap();
+        assert_eq!(listed.len(), keys.len());
+        store.delete(&keys[1999]).await.unwrap();
+        let refused = store.write(batch()).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::PreconditionFailed);
+        assert_eq!(refused.key(), Some(&keys[0]));
+        assert!(!store.has(&keys[1999]).await.unwrap());
+    });
+}
+
+/// An engine whose commits wait once before they take effect, and forget nothing when they are dropped: neither do they end.
+#[derive(Debug, Clone, Default)]
+struct Late(MemoryEngine);
+
+impl EngineReader for Late {
+    fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, engine::Result<Option<Bytes>>> {
+        self.0.get(key)
+    }
+    fn get_many<'a>(
+        &'a self,
+        keys: &'a [&'a [u8]],
+    ) -> BoxFuture<'a, engine::Result<Vec<Option<Bytes>>>> {
+        self.0.get_many(keys)
+    }
+    fn scan(&self, scan: Scan) -> BoxStream<'static, engine::Result<engine::Entry>> {
+        self.0.scan(scan)
+    }
+}
+
+impl Engine for Late {
+    fn capabilities(&self) -> EngineCapabilities {
+        let mut can = self.0.capabilities();
+        can.dropped_commits_settle = false;
+        can.inline_commits = None;
+        can
+    }
+    fn commit<'a>(
+        &'a self,
+        batch: &'a engine::Batch,
+        options: CommitOptions,
+    ) -> BoxFuture<'a, engine::Result<()>> {
+        Box::pin(async move {
+            futures::pending!();
+            self.0.commit(batch, options).await
+        })
+    }
+    fn snapshot(&self) -> BoxFuture<'_, engine::Result<Arc<dyn EngineReader>>> {
+        self.0.snapshot()
+    }
+    fn sync(&self) -> BoxFuture<'_, engine::Result<engine::Durability>> {
+        self.0.sync()
+    }
+    fn size_on_disk(&self) -> BoxFuture<'_, engine::Result<u64>> {
+        self.0.size_on_disk()
+    }
+    fn compact(&self) -> BoxFuture<'_, engine::Result<()>> {
+        self.0.compact()
+    }
+    fn check(&self) -> BoxFuture<'_, engine::Result<CheckReport>> {
+        self.0.check()
+    }
+    fn close(&self) -> BoxFuture<'_, engine::Result<()>> {
+        self.0.close()
+    }
+}
+
+/// Polls until it is ready.
+fn poll_out<F: Future>(future: F) -> F::Output {
+    let mut future = Box::pin(future);
+    loop {
+        if let Some(output) = future.as_mut().now_or_never() {
+            return output;
+        }
+    }
+}
+
+#[test]
+fn a_dropped_write_has_happened_when_the_next_call_looks() {
+    let store = poll_out(KvDatastore::open(Late::default())).unwrap();
+    let (key, other) = (Key::new("/a"), Key::new("/b"));
+    // Takes the first block of numbers.
+    poll_out(store.put(&other, "value")).unwrap();
+    let mut events = poll_out(store.watch(&key)).unwrap();
+    assert!(store.put(&key, "dropped").now_or_never().is_none());
+    assert_eq!(poll_out(store.get(&key)).unwrap(), "dropped");
+    let event = poll_out(events.next()).unwrap().unwrap();
+    assert!(matches!(event, WatchEvent::Put { .. }), "{event:?}");
+
+    assert!(store.delete(&key).now_or_never().is_none());
+    let absent = poll_out(store.put_opts(&key, "new".into(), PutOptions::if_absent()));
+    absent.expect("the delete came first");
+
+    let mut events = poll_out(store.watch(&other)).unwrap();
+    assert!(store.put(&other, "last").now_or_never().is_none());
+    poll_out(store.close()).unwrap();
+    let event = poll_out(events.next()).unwrap().unwrap();
+    assert!(matches!(event, WatchEvent::Put { .. }), "{event:?}");
+    assert!(poll_out(events.next()).is_none());
+}
