@@ -11,6 +11,7 @@ mod maintain;
 mod many;
 mod multihash;
 mod names;
+mod novelty;
 mod open;
 mod options;
 mod query;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use datastore_files::{Change, Changed, Contents, ReadError, Reason, Replace, Safety, Tree, Wait};
+use datastore_files::{Change, Changed, Contents, ReadError, Replace, Safety, Tree, Wait};
 use futures_util::StreamExt;
 use interface_datastore::implement::{fail_stream, in_groups, read_in_groups};
 use interface_datastore::{
@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::names::Place;
 use crate::read::{Request, version_of};
 use crate::store::{FlatfsDatastore, Inner};
-use crate::write::{Before, Outcome, Put, is_lost, removal, write_of};
+use crate::write::{Before, Outcome, Put, is_lost, is_taken, removal, write_of};
 
 /// How many items make up a group at most, whatever concurrency is allowed.
 const MAX_GROUP: usize = 512;
@@ -251,9 +251,8 @@ impl Inner {
 
     /// Concludes a change, or does a put by itself if something was there that nobody looked for, or is gone that was.
     fn conclude(&self, item: &Item, outcome: Outcome, safety: Safety) -> Result<()> {
-        let taken = matches!(&outcome, Err(error) if error.reason() == Reason::AlreadyExists);
         match (&item.value, &item.place) {
-            (Some(value), Some(place)) if taken || is_lost(&outcome) => {
+            (Some(value), Some(place)) if is_taken(&outcome) || is_lost(&outcome) => {
                 let put = Put::new(&item.key, place.clone(), Condition::None);
                 let contents = Contents::Bytes(value.clone());
                 put.apply(self, contents, safety).map(drop)

@@ -20,6 +20,7 @@ use interface_datastore::{
 use crate::background::Background;
 use crate::failure::file_error;
 use crate::names::Place;
+use crate::novelty::Novelty;
 use crate::open::{Opened, TEMP};
 use crate::options::FlatfsOptions;
 use crate::shard::ShardFunction;
@@ -45,6 +46,7 @@ pub(crate) struct Inner {
     pub(crate) unclean: Arc<Unclean>,
     pub(crate) background: Background,
     pub(crate) watchers: Watchers,
+    pub(crate) novelty: Novelty,
     pub(crate) blocking: Blocking,
     pub(crate) follows_links: bool,
     pub(crate) lists_unreachable: bool,
@@ -134,6 +136,7 @@ impl Inner {
             unclean: Arc::clone(&start.unclean),
             background: Background::default(),
             watchers: Watchers::new(),
+            novelty: Novelty::default(),
             blocking: options.blocking,
             follows_links: options.follow_shard_links,
             lists_unreachable: options.list_unreachable,

@@ -200,6 +200,11 @@ pub(crate) fn is_lost(outcome: &Outcome) -> bool {
     }
 }
 
+/// Whether something was there that should not be.
+pub(crate) fn is_taken(outcome: &Outcome) -> bool {
+    matches!(outcome, Err(error) if error.reason() == Reason::AlreadyExists)
+}
+
 /// What is left to do of a put.
 #[allow(
     clippy::large_enum_variant,
@@ -236,14 +241,23 @@ impl Put {
     ) -> Result<Written> {
         let again = bytes_of(&contents);
         let mut contents = contents;
+        let mut looks = !self.may_be_guessed(store, safety) || again.is_none();
         for _ in 0..RETRIES {
-            let (change, before) = match self.step(store, contents, safety)? {
+            let step = match looks {
+                true => self.step(store, contents, safety)?,
+                false => self.write_new(contents),
+            };
+            let (change, before) = match step {
                 Step::Done(written) => return Ok(written),
                 Step::Change(change, before) => (change, before),
             };
             let outcome = store.apply_one(change, safety);
             match &again {
                 Some(bytes) if is_lost(&outcome) => contents = Contents::Bytes(bytes.clone()),
+                Some(bytes) if !looks && is_taken(&outcome) => {
+                    looks = true;
+                    contents = Contents::Bytes(bytes.clone());
+                }
                 _ => return self.conclude(store, outcome, before),
             }
         }
@@ -254,6 +268,17 @@ impl Put {
             .with_remedy("see to it that one program at a time uses the directory"))
     }
 
+    /// Whether the value is taken to be new without a look. One that is to be synced is not written twice.
+    fn may_be_guessed(&self, store: &Inner, safety: Safety) -> bool {
+        safety == Safety::Process && self.condition.is_none() && store.novelty.is_expected()
+    }
+
+    /// What to do for a value that must be new.
+    fn write_new(&self, contents: Contents) -> Step {
+        let change = write_of(&self.place, contents, Replace::No);
+        Step::Change(change, Before::Nothing)
+    }
+
     /// Checks the condition, looks what is there, and tells what to do.
     fn step(&self, store: &Inner, contents: Contents, safety: Safety) -> Result<Step> {
         if !self.condition.is_none() {
@@ -261,8 +286,7 @@ impl Put {
         }
         if self.condition == Condition::IfAbsent {
             // That is decided by the rename.
-            let change = write_of(&self.place, contents, Replace::No);
-            return Ok(Step::Change(change, Before::Nothing));
+            return Ok(self.write_new(contents));
         }
         store.check_condition(Operation::Put, &self.condition, &self.key, &self.place)?;
         let bytes = match &contents {
@@ -272,6 +296,7 @@ impl Put {
         let before = store
             .look(&self.key, &self.place, bytes)
             .map_err(|failure| failure.during(Operation::Put, Some(&self.key)))?;
+        store.novelty.note(before != Before::Nothing);
         if let Before::Same(file) = before {
             if store.is_enough(&self.place, &file, safety) {
                 let written = Written::with_version(version_of(&file));

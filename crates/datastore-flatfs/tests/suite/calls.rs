@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use datastore_files::sim::{FaultyFs, NoFaults, OpKind, PowerLossFs, RecordedOp, Recorder};
 use datastore_flatfs::{Blocking, FlatfsDatastore, FlatfsOptions};
@@ -33,14 +34,33 @@ async fn watched(durability: Durability) -> Watched {
 }
 
 impl Watched {
-    /// The calls of some work, without those that open and ask, which change nothing.
+    /// The calls of some work, without those that open and ask, which change nothing, and those of the thread that writes the
+    /// disk usage down now and then.
     async fn calls<T>(&self, work: impl Future<Output = Result<T>>) -> Vec<RecordedOp> {
         let recorder = Arc::new(Recorder::new(NoFaults));
         self.fs.set_hook(Arc::clone(&recorder));
         work.await.unwrap();
+        while is_under_way(&recorder.trace()) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         self.fs.set_hook(NoFaults);
-        recorder.trace()
+        let mut calls = recorder.trace();
+        let usage = |call: &RecordedOp| call.to.as_deref() == Some(&at("diskUsage.cache"));
+        let renames = calls.iter().filter(|call| usage(call));
+        let temps: BTreeSet<PathBuf> = renames.map(|call| call.path.clone()).collect();
+        calls.retain(|call| !temps.contains(&call.path));
+        calls
     }
+}
+
+/// Whether a temporary file was made whose fate is not known yet.
+fn is_under_way(calls: &[RecordedOp]) -> bool {
+    let ended = |path: &Path| {
+        let ends = |call: &RecordedOp| matches!(call.kind, OpKind::Rename | OpKind::RemoveFile);
+        calls.iter().any(|call| ends(call) && call.path == path)
+    };
+    let made = |call: &&RecordedOp| call.kind == OpKind::CreateFile;
+    calls.iter().filter(made).any(|call| !ended(&call.path))
 }
 
 fn at(path: &str) -> PathBuf {
@@ -289,4 +309,52 @@ fn every_order_is_looked_at() {
         "put_sync_new_shard",
     ];
     assert_eq!(found, BTreeSet::from(known));
+}
+
+/// After puts of new values in a row, one more: what it costs in files opened to look, made, and named, and what then is there.
+#[tokio::test]
+async fn puts_after_new_ones() {
+    let table = [
+        ("a new key", "/KEY12", "new", 0, 1, 1),
+        ("an equal value", "/KEY5", "value 5", 1, 1, 0),
+        ("another value", "/KEY5", "another", 1, 2, 1),
+        ("an empty value", "/KEY5", "", 1, 2, 1),
+    ];
+    for (what, key, value, looks, made, named) in table {
+        let watched = watched(Durability::Process).await;
+        let Watched { fs, store } = &watched;
+        for i in 0..12 {
+            let key = Key::new(format!("/KEY{i}"));
+            store.put(&key, format!("value {i}")).await.unwrap();
+        }
+        let folders = store.usage().0 - stored(store).await;
+        fs.reset_counts();
+        let calls = watched.calls(store.put(&Key::new(key), value)).await;
+        assert_eq!(fs.counts().get(OpKind::OpenFile), looks, "{what}");
+        assert_eq!(count(&calls, OpKind::CreateFile), made, "{what}");
+        let removed = count(&calls, OpKind::RemoveFile);
+        assert_eq!(made - removed, named, "{what}: {calls:#?}");
+        assert_eq!(store.get(&Key::new(key)).await.unwrap(), value, "{what}");
+        assert_eq!(store.usage().0, folders + stored(store).await, "{what}");
+        // A value that was not new makes the next put look first.
+        let calls = watched
+            .calls(store.put(&Key::new("/KEY5"), "value 5"))
+            .await;
+        let again = count(&calls, OpKind::CreateFile);
+        assert_eq!(
+            again,
+            usize::from(what != "an equal value"),
+            "{what}, again"
+        );
+    }
+}
+
+/// The bytes of all values.
+async fn stored(store: &FlatfsDatastore) -> u64 {
+    let mut bytes = 0;
+    for i in 0..=12 {
+        let size = store.get_size(&Key::new(format!("/KEY{i}"))).await;
+        bytes += size.unwrap_or(0);
+    }
+    bytes
 }
