@@ -29,6 +29,9 @@ const MOST_TOGETHER: usize = 256;
 /// one batch of the engine, those of `put_many` and `delete_many` in groups of those that are ready. Writes without conditions
 /// pass side by side, so that an engine with group commits syncs them together.
 ///
+/// A write that depends on what is there waits for the others of its keys that are under way, and beginning to watch waits for all
+/// writes: a task must go on polling those that it has begun, or drop them.
+///
 /// An entry that has expired is not found from its moment on. It is removed, and watchers are told, by a later write or by
 /// [`Maintenance::Gc`].
 ///
