@@ -6,7 +6,10 @@ use futures_util::{StreamExt, stream};
 
 use crate::{BoxFuture, BoxStream, Entry, Key, MaybeSend, Result};
 
-/// Works on the items of a source in groups: those that are ready, `size` at most, or one.
+/// Groups have no more items than this, whatever is asked for: room for a whole group is set aside at once.
+const MOST: usize = 4096;
+
+/// Works on the items of a source in groups: those that are ready, `size` and 4096 at most, or one.
 ///
 /// `work` is given the errors of the source in their places and gives outcomes in order; it should go no further than
 /// the first error. Nothing is given after an error.
@@ -20,7 +23,7 @@ where
     T: MaybeSend + 'static,
     W: FnMut(Vec<Result<I>>) -> BoxFuture<'static, Vec<Result<T>>> + MaybeSend + 'static,
 {
-    let groups = source.ready_chunks(size.max(1));
+    let groups = source.ready_chunks(size.clamp(1, MOST));
     let outcomes = stream::unfold(Some((groups, work)), |running| async {
         let (mut groups, mut work) = running?;
         let group = groups.next().await?;
@@ -46,7 +49,7 @@ where
     R: FnMut(Vec<Key>) -> BoxFuture<'static, Vec<Result<Entry>>> + MaybeSend + 'static,
 {
     let reading = Reading {
-        source: Some(Box::pin(source.ready_chunks(size.max(1)))),
+        source: Some(Box::pin(source.ready_chunks(size.clamp(1, MOST)))),
         keys: VecDeque::new(),
         ready: VecDeque::new(),
         read,
