@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use crate::error::{Action, FileError, Reason, Result};
+use crate::error::{Action, FileError, Result};
 use crate::fs::{Dir, Metadata, SyncWhat, Wait};
 use crate::paths::split;
 use crate::publish::Changed;
@@ -286,17 +286,15 @@ impl Tree {
 
     fn sync_everything(&self) -> Result<()> {
         self.inner.durable.forget_everything();
-        let mut walk = self.walk(Path::new(""), |_| true);
+        let own = self.own_folders.clone();
+        let is_own = move |folder: &Path| own.as_ref().is_none_or(|own| own(folder));
+        let mut walk = self.walk(Path::new(""), is_own);
         let mut outcome = self.sync_folder(Path::new(""));
         while let Some(step) = walk.next(self) {
-            outcome = match step {
-                Ok(Step::File(path)) => outcome.and(self.sync_path(&path).map(drop)),
-                Ok(Step::Folder(path)) => outcome.and(unless_denied(self.sync_folder(&path))),
-                Ok(Step::Other(_)) => outcome,
-                Err(error) => {
-                    unless_denied(Err(error))?;
-                    outcome
-                }
+            outcome = match step? {
+                Step::File(path) => outcome.and(self.sync_path(&path).map(drop)),
+                Step::Folder(path) => outcome.and(self.sync_folder(&path)),
+                Step::Other(_) => outcome,
             };
         }
         if outcome.is_err() {
@@ -382,11 +380,3 @@ impl Tree {
 }
 
 const FAILED_BEFORE: &str = "an earlier sync of this file failed; write it again";
-
-/// What may not be looked into holds nothing that was written through here.
-fn unless_denied(outcome: Result<()>) -> Result<()> {
-    match outcome {
-        Err(error) if error.reason() == Reason::PermissionDenied => Ok(()),
-        other => other,
-    }
-}

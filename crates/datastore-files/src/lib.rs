@@ -50,5 +50,5 @@ pub use publish::{Change, Changed, Contents, Safety};
 pub use read::OpenFile;
 pub use real::RealFs;
 pub use temp::TempFile;
-pub use tree::{EmptiedFolders, FolderMade, ReadError, Tree};
+pub use tree::{EmptiedFolders, FolderMade, OwnFolders, ReadError, Tree};
 pub use walk::{Step, Walk};

@@ -30,12 +30,17 @@ pub struct Tree {
     links: Links,
     pub(crate) access: Access,
     folder_made: Option<FolderMade>,
+    /// None if all folders beneath the root are its own.
+    pub(crate) own_folders: Option<OwnFolders>,
     /// None if folders are opened each time.
     pub(crate) kept: Option<Arc<KeptFolders>>,
 }
 
 /// Told of each folder that a tree makes, by its path relative to the root.
 pub type FolderMade = Arc<dyn Fn(&Tree, &Path) + Send + Sync>;
+
+/// Tells by its path whether a folder may hold files of a tree.
+pub type OwnFolders = Arc<dyn Fn(&Path) -> bool + Send + Sync>;
 
 /// What becomes of a folder when [`Tree::apply`] removes the last file in it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -95,6 +100,7 @@ impl Tree {
             links: Links::Refuse,
             access: Access::default(),
             folder_made: None,
+            own_folders: None,
             kept: None,
         })
     }
@@ -142,6 +148,14 @@ impl Tree {
     #[must_use]
     pub fn with_folder_made(mut self, told: FolderMade) -> Self {
         self.folder_made = Some(told);
+        self
+    }
+
+    /// The same tree, all of whose files lie in the root and in folders that `own` accepts. Others are not looked into to make
+    /// everything durable; they need not even be readable.
+    #[must_use]
+    pub fn with_own_folders(mut self, own: OwnFolders) -> Self {
+        self.own_folders = Some(own);
         self
     }
 

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use datastore_files::{Blocking, FileError, Gates, GroupCommit, Job, Safety, Tree, TreeLock, Wait};
+use datastore_files::{
+    Blocking, FileError, Gates, GroupCommit, Job, OwnFolders, Safety, Tree, TreeLock, Wait,
+};
 use interface_datastore::implement::Watchers;
 use interface_datastore::{
     Batch, BoxFuture, BoxStream, Capabilities, Claim, CloseOptions, ConditionScope, Datastore,
@@ -124,7 +126,8 @@ impl FlatfsDatastore {
 impl Inner {
     fn new(opened: Opened, start: &Start, options: &FlatfsOptions) -> Self {
         let usage = Arc::clone(&start.usage);
-        let tree = counting(opened.tree, &usage);
+        let own = own_folders(opened.sharding);
+        let tree = counting(opened.tree, &usage).with_own_folders(own);
         let mut rules = opened.sharding.names.rules();
         rules.further = opened.sharding.refuses_some();
         Self {
@@ -265,6 +268,11 @@ impl Drop for Inner {
         self.background.stop();
         self.tree.release();
     }
+}
+
+/// Shards only: what others keep beside them is none of this store's business.
+fn own_folders(sharding: Sharding) -> OwnFolders {
+    Arc::new(move |folder| sharding.may_hold(folder.as_os_str(), b""))
 }
 
 /// A tree that counts the folders it makes, as go-ds-flatfs does.

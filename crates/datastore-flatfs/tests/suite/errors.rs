@@ -230,3 +230,22 @@ async fn a_foreign_folder_that_may_not_be_read() {
     assert_eq!(second.sync(&Key::root()).await.unwrap(), Durability::Power);
     second.close().await.unwrap();
 }
+
+/// One of the store's own is not passed over: nobody can say that what it holds is on the disk.
+#[tokio::test]
+async fn a_shard_that_may_not_be_read() {
+    let fs = disk();
+    let first = store(&fs).await;
+    first.put(&Key::new("/KEY"), "v").await.unwrap();
+    first.close().await.unwrap();
+    let shard = Path::new(ROOT).join("KE");
+    let second = store(&fs).await;
+    fs.set_hook(move |op: &FsOp<'_>| match op.path.starts_with(&shard) {
+        true => Fault::Fail(Errno::AccessDenied),
+        false => Fault::Pass,
+    });
+    for _ in 0..2 {
+        let error = second.sync(&Key::root()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+    }
+}
