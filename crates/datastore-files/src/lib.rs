@@ -23,6 +23,7 @@ mod publish;
 mod read;
 mod real;
 mod relocate;
+mod settings;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod stage;
@@ -49,6 +50,7 @@ pub use lock::TreeLock;
 pub use publish::{Change, Changed, Contents, Safety};
 pub use read::OpenFile;
 pub use real::RealFs;
+pub use settings::{EmptiedFolders, FolderMade, OwnFolders};
 pub use temp::TempFile;
-pub use tree::{EmptiedFolders, FolderMade, OwnFolders, ReadError, Tree};
+pub use tree::{ReadError, Tree};
 pub use walk::{Step, Walk};

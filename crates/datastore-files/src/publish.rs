@@ -13,8 +13,9 @@ use crate::fs::{Dir, Metadata, Replace, Wait};
 use crate::ledger::Way;
 use crate::names::Renamed;
 use crate::paths::split;
+use crate::settings::EmptiedFolders;
 use crate::temp::{TempFile, Time};
-use crate::tree::{EmptiedFolders, FOLDER_RETRIES, Tree, absent_is_none};
+use crate::tree::{FOLDER_RETRIES, Tree, absent_is_none};
 
 /// How many files are synced as a group, all of them open meanwhile.
 pub(crate) const SYNC_GROUP: usize = 128;

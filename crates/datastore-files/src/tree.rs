@@ -14,6 +14,7 @@ use crate::kept::KeptFolders;
 use crate::ledger::Ledgers;
 use crate::paths::split;
 use crate::patience::patiently;
+use crate::settings::{EmptiedFolders, FolderMade, OwnFolders};
 use crate::temp::{self, Remove, TempArea, TempFile};
 
 /// How often a folder is made again that others remove as empty at the same time.
@@ -27,29 +28,13 @@ pub struct Tree {
     pub(crate) inner: Arc<Inner>,
     pub(crate) emptied: EmptiedFolders,
     pub(crate) measures_removals: bool,
-    links: Links,
+    pub(crate) links: Links,
     pub(crate) access: Access,
-    folder_made: Option<FolderMade>,
+    pub(crate) folder_made: Option<FolderMade>,
     /// None if all folders beneath the root are its own.
     pub(crate) own_folders: Option<OwnFolders>,
     /// None if folders are opened each time.
     pub(crate) kept: Option<Arc<KeptFolders>>,
-}
-
-/// Told of each folder that a tree makes, by its path relative to the root.
-pub type FolderMade = Arc<dyn Fn(&Tree, &Path) + Send + Sync>;
-
-/// Tells by its path whether a folder may hold files of a tree.
-pub type OwnFolders = Arc<dyn Fn(&Path) -> bool + Send + Sync>;
-
-/// What becomes of a folder when [`Tree::apply`] removes the last file in it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum EmptiedFolders {
-    /// It is removed, and then those above it that became empty.
-    #[default]
-    Remove,
-    /// It stays. A removal does not look at its folder then.
-    Keep,
 }
 
 pub(crate) struct Inner {
@@ -103,60 +88,6 @@ impl Tree {
             own_folders: None,
             kept: None,
         })
-    }
-
-    /// The same tree, with another fate for folders that its changes empty. Default: [`EmptiedFolders::Remove`].
-    #[must_use]
-    pub fn with_emptied_folders(mut self, emptied: EmptiedFolders) -> Self {
-        self.emptied = emptied;
-        self
-    }
-
-    /// The same tree, which looks at files before it removes them, so that [`Changed::Removed`] can tell what they were.
-    ///
-    /// [`Changed::Removed`]: crate::Changed::Removed
-    #[must_use]
-    pub fn with_measured_removals(mut self) -> Self {
-        self.measures_removals = true;
-        self
-    }
-
-    /// The same tree, in which a link in the root may stand for a folder anywhere, if `links` is [`Links::Follow`]. Links
-    /// further down are refused all the same. Default: [`Links::Refuse`].
-    #[must_use]
-    pub fn with_links_in_root(mut self, links: Links) -> Self {
-        self.links = links;
-        self
-    }
-
-    /// The same tree, which keeps folders of the root open once they were used: a quarter of the files that the process may have
-    /// open, 2048 at most, all trees together. What is changed in them takes fewer calls of the system.
-    #[must_use]
-    pub fn with_open_folders(mut self) -> Self {
-        self.kept = Some(Arc::default());
-        self
-    }
-
-    /// The same tree, with these rights of access for the files that it makes. Default: [`Access::Usual`].
-    #[must_use]
-    pub fn with_access(mut self, access: Access) -> Self {
-        self.access = access;
-        self
-    }
-
-    /// The same tree, which calls `told` for each folder that it makes for a file.
-    #[must_use]
-    pub fn with_folder_made(mut self, told: FolderMade) -> Self {
-        self.folder_made = Some(told);
-        self
-    }
-
-    /// The same tree, all of whose files lie in the root and in folders that `own` accepts. Others are not looked into to make
-    /// everything durable; they need not even be readable.
-    #[must_use]
-    pub fn with_own_folders(mut self, own: OwnFolders) -> Self {
-        self.own_folders = Some(own);
-        self
     }
 
     /// Creates the root folder and those above it, which must not exist.
