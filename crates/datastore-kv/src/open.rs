@@ -9,7 +9,7 @@ use std::{
 use datastore_engine::{Engine, Scan};
 use futures_util::TryStreamExt;
 use interface_datastore::{
-    Capabilities, Error, ErrorKind, MaybeSend, MaybeSync, Operation, Result, Timestamp,
+    Capabilities, Durability, Error, ErrorKind, MaybeSend, MaybeSync, Operation, Result, Timestamp,
     implement::Watchers,
 };
 
@@ -52,6 +52,7 @@ pub(crate) struct Inner<E> {
 #[must_use]
 pub struct KvOptions {
     path: Option<PathBuf>,
+    durability: Option<Durability>,
     clock: Box<dyn Clock>,
 }
 
@@ -59,6 +60,7 @@ impl Default for KvOptions {
     fn default() -> Self {
         Self {
             path: None,
+            durability: None,
             clock: Box::new(Timestamp::now),
         }
     }
@@ -73,6 +75,12 @@ impl KvOptions {
     /// The file or folder of the engine, for errors of opening to name.
     pub fn path(mut self, path: impl Into<PathBuf>) -> Self {
         self.path = Some(path.into());
+        self
+    }
+
+    /// What writes withstand that do not say it themselves; the engine's own default unless told otherwise.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = Some(durability);
         self
     }
 
@@ -93,17 +101,21 @@ impl KvOptions {
     ///
     /// # Errors
     /// [`Foreign`](ErrorKind::Foreign) if the engine holds something else, or a format that this version does not know;
-    /// [`Damaged`](ErrorKind::Damaged), or what the engine meets.
+    /// [`Unsupported`](ErrorKind::Unsupported) for a durability that it does not reach; [`Damaged`](ErrorKind::Damaged), or
+    /// what the engine meets.
     pub async fn open<E: Engine>(self, engine: E) -> Result<KvDatastore<E>> {
-        let opened = self.given(&engine).await;
-        let given = opened.map_err(|error| match &self.path {
+        let located = |error: Error| match &self.path {
             Some(path) if error.path().is_none() => error.with_path(path),
             _ => error,
-        })?;
-        let can = engine.capabilities();
+        };
+        let engine_can = engine.capabilities();
+        let mut can = claims::over(&engine_can);
+        let default = can.durability(Operation::Open, self.durability);
+        can.default_durability = default.map_err(located)?;
+        let given = self.given(&engine).await.map_err(located)?;
         let inner = Inner {
-            settles: can.dropped_commits_settle,
-            can: claims::over(&can),
+            settles: engine_can.dropped_commits_settle,
+            can,
             engine: Arc::new(engine),
             gates: Gates::new(),
             orphans: Orphans::default(),
@@ -152,6 +164,7 @@ impl fmt::Debug for KvOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KvOptions")
             .field("path", &self.path)
+            .field("durability", &self.durability)
             .finish_non_exhaustive()
     }
 }

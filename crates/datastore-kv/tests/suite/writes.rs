@@ -5,10 +5,11 @@ use datastore_engine::{
     BoxFuture, BoxStream, Bytes, CheckReport, CommitOptions, Engine, EngineCapabilities,
     EngineReader, Scan,
 };
-use datastore_kv::{KvDatastore, MemoryEngine};
+use datastore_fjall::FjallOptions;
+use datastore_kv::{KvDatastore, KvOptions, MemoryEngine};
 use futures::{FutureExt, StreamExt, TryStreamExt, executor::block_on};
 use interface_datastore::{
-    Batch, Condition, Datastore, DatastoreExt, ErrorKind, Key, PutOptions, WatchEvent,
+    Batch, Condition, Datastore, DatastoreExt, Durability, ErrorKind, Key, PutOptions, WatchEvent,
 };
 use std::sync::Arc;
 
@@ -26,6 +27,26 @@ fn versions_are_never_given_twice() {
             }
         }
     });
+}
+
+#[test]
+fn the_durability_of_writes_that_ask_for_none_can_be_chosen() {
+    for level in Durability::ALL {
+        block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let options = KvOptions::new().path(folder.path()).durability(level);
+            let engine = FjallOptions::new().open(folder.path()).await.unwrap();
+            let store = options.open(engine).await.unwrap();
+            let default = store.capabilities(&Key::root()).default_durability;
+            assert_eq!(default, level);
+            store.put(&Key::new("/a"), "1").await.unwrap();
+            store.close().await.unwrap();
+        });
+    }
+    let beyond = KvOptions::new().path("place").durability(Durability::Power);
+    let error = block_on(beyond.open(MemoryEngine::new())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert_eq!(error.path(), Some("place".as_ref()));
 }
 
 #[test]
