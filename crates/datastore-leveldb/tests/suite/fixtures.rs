@@ -1,4 +1,4 @@
-//! What npm packages wrote is read: by key, in order, both ways, in parts.
+//! What npm packages and goleveldb wrote is read: by key, in order, both ways, in parts.
 
 use std::ops::Bound;
 
@@ -63,6 +63,8 @@ fn queries_are_served_in_order_both_ways() {
         "killed",
         "log",
         "foreign_keys",
+        "goleveldb/levels_plain",
+        "goleveldb/levels_snappy",
     ] {
         let store = open(&fixture(name), LevelOptions::new()).expect(name);
         let all: Vec<_> = expected(name).into_iter().collect();
