@@ -5,6 +5,14 @@ use interface_datastore::{Condition, Error, ErrorKind, Key, Operation};
 
 use crate::record::Unreadable;
 
+/// The error of opening a store whose engine could not be opened.
+pub fn open_error(error: engine::Error) -> Error {
+    match error.kind() {
+        engine::ErrorKind::NotFound => worded(ErrorKind::NotFound, Operation::Open, error),
+        _ => translate(Operation::Open, error),
+    }
+}
+
 /// An error of the engine, met in an operation.
 pub(crate) fn translate(operation: Operation, error: engine::Error) -> Error {
     let kind = match error.kind() {
@@ -22,6 +30,11 @@ pub(crate) fn translate(operation: Operation, error: engine::Error) -> Error {
         // An engine that is open is there: this must not be taken for a missing value.
         _ => ErrorKind::Failed,
     };
+    worded(kind, operation, error)
+}
+
+/// With the engine's words.
+fn worded(kind: ErrorKind, operation: Operation, error: engine::Error) -> Error {
     let mut own = Error::new(kind, operation);
     if let Some(path) = error.path() {
         own = own.with_path(path);

@@ -21,4 +21,4 @@ pub use datastore_fjall as fjall;
 #[cfg(feature = "redb")]
 pub use datastore_redb as redb;
 
-pub use self::{memory::MemoryEngine, open::KvOptions, store::KvDatastore};
+pub use self::{error::open_error, memory::MemoryEngine, open::KvOptions, store::KvDatastore};
