@@ -76,7 +76,7 @@ fn behind(now: Timestamp) -> Vec<u8> {
 impl<E: Engine> Inner<E> {
     /// Whether the entry is still there.
     pub(crate) fn lives(&self, head: Head) -> bool {
-        head.expires.is_none_or(|moment| moment > self.clock.now())
+        head.expires.is_none() || head.lives_at(self.clock.now())
     }
 
     /// The present moment, if any entry can have expired by now.

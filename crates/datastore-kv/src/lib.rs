@@ -13,6 +13,7 @@ mod read;
 mod record;
 mod settle;
 mod store;
+mod transaction;
 mod upkeep;
 mod write;
 
@@ -21,4 +22,10 @@ pub use datastore_fjall as fjall;
 #[cfg(feature = "redb")]
 pub use datastore_redb as redb;
 
-pub use self::{error::open_error, memory::MemoryEngine, open::KvOptions, store::KvDatastore};
+pub use self::{
+    error::open_error,
+    memory::MemoryEngine,
+    open::KvOptions,
+    store::KvDatastore,
+    transaction::{Transaction, TransactionOptions},
+};

@@ -88,7 +88,7 @@ async fn begin<E: Engine>(store: Arc<Inner<E>>, mut plan: Plan) -> Result<(Plan,
 }
 
 /// The range that holds the keys which the query covers, and no others.
-fn scan_of(query: &Query) -> Scan {
+pub(crate) fn scan_of(query: &Query) -> Scan {
     let behind = |mut key: Vec<u8>| {
         key.push(0);
         key
@@ -137,8 +137,7 @@ impl Plan {
         }
         let parsed = record::parse(found.value);
         let (head, value) = parsed.map_err(|why| unreadable(Operation::Query, &key, why))?;
-        let expired = |now| head.expires.is_some_and(|expires| expires <= now);
-        if self.moment.is_some_and(expired) {
+        if self.moment.is_some_and(|now| !head.lives_at(now)) {
             return Ok(None);
         }
         let mut entry = Entry::of_key(key);

@@ -22,6 +22,11 @@ impl Head {
         Version::from(self.number)
     }
 
+    /// Whether the entry is still there at this moment.
+    pub(crate) fn lives_at(self, now: Timestamp) -> bool {
+        self.expires.is_none_or(|expires| expires > now)
+    }
+
     /// The head with the value in one piece.
     pub(crate) fn record(self, value: &[u8]) -> Bytes {
         let mut record = Vec::with_capacity(self.len() + value.len());

@@ -49,6 +49,10 @@ impl<E> KvDatastore<E> {
     pub(crate) fn new(inner: Inner<E>) -> Self {
         Self(Arc::new(inner))
     }
+
+    pub(crate) fn inner(&self) -> &Arc<Inner<E>> {
+        &self.0
+    }
 }
 
 impl<E: Engine> KvDatastore<E> {
@@ -245,11 +249,7 @@ impl<E: Engine> Datastore for KvDatastore<E> {
                 .0
                 .write(Operation::Write, ops, required, options.durability);
             let number = abortable(options.abort.as_ref(), Operation::Write, None, written).await?;
-            Ok(if write::stores_one(ops) {
-                Written::with_version(number.into())
-            } else {
-                Written::default()
-            })
+            Ok(write::written(ops, number))
         })
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use datastore_engine::{Batch, CommitOptions, Engine};
 use interface_datastore::{
-    BatchOp, Condition, Durability, Error, ErrorKind, Key, Operation, Result, WatchEvent,
+    BatchOp, Condition, Durability, Error, ErrorKind, Key, Operation, Result, WatchEvent, Written,
 };
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     gates::{Choice, Passage},
     open::Inner,
     record::{self, Head, Unreadable},
+    transaction::Walked,
 };
 
 /// What is known of the keys that a write depends on; nothing of a key that holds nothing.
@@ -42,17 +43,37 @@ impl<E: Engine> Inner<E> {
         requirements: &[(Key, Condition)],
         durability: Option<Durability>,
     ) -> Result<u64> {
+        self.write_if(operation, ops, requirements, &[], durability)
+            .await
+    }
+
+    /// As [`write`](Self::write), if what queries have walked is there unchanged, too.
+    pub(crate) async fn write_if(
+        &self,
+        operation: Operation,
+        ops: &[BatchOp],
+        requirements: &[(Key, Condition)],
+        walked: &[Walked],
+        durability: Option<Durability>,
+    ) -> Result<u64> {
         let level = for_engine(self.can.durability(operation, durability)?);
         ops.iter().try_for_each(|op| self.check(operation, op))?;
         self.sweep_if_due().await;
         let required = requirements.iter().map(|(key, _)| key);
-        let choice: Choice = required.chain(ops.iter().map(BatchOp::key)).collect();
-        let depends = !requirements.is_empty() || ops.iter().any(expires);
+        let choice = match walked {
+            [] => required.chain(ops.iter().map(BatchOp::key)).collect(),
+            // Any key may be one that comes into a range.
+            _ => Choice::all(),
+        };
+        let depends = !requirements.is_empty() || !walked.is_empty() || ops.iter().any(expires);
         let (_passage, telling) = self.enter(choice, depends).await;
         self.orphans.settle().await;
         let heads = self.look(operation, ops, requirements, telling).await?;
         for (key, condition) in requirements {
             self.require(operation, key, condition, heads.get(key))?;
+        }
+        for walked in walked {
+            self.require_unchanged(operation, walked).await?;
         }
         let number = if ops.iter().any(is_put) {
             self.numbers.next(&self.engine).await?
@@ -226,8 +247,17 @@ fn events(
     ops.iter().enumerate().filter_map(event).collect()
 }
 
+/// What a write is told of that gave its values this number.
+pub(crate) fn written(ops: &[BatchOp], number: u64) -> Written {
+    if stores_one(ops) {
+        Written::with_version(number.into())
+    } else {
+        Written::default()
+    }
+}
+
 /// Whether the operations leave one value stored.
-pub(crate) fn stores_one(ops: &[BatchOp]) -> bool {
+fn stores_one(ops: &[BatchOp]) -> bool {
     let mut puts = ops.iter().filter(|op| is_put(op)).map(BatchOp::key);
     let Some(key) = puts.next() else {
         return false;

@@ -1,7 +1,10 @@
 //! The store and the memory engine by the public suites, over each engine; and what is the store's own.
 
 mod conformance;
+mod engines;
 mod expiry;
 mod format;
+mod histories;
 mod runtime;
+mod transactions;
 mod writes;

@@ -1,17 +1,13 @@
 //! Versions, batches, and writes that are dropped half way.
 
-use datastore_engine as engine;
-use datastore_engine::{
-    BoxFuture, BoxStream, Bytes, CheckReport, CommitOptions, Engine, EngineCapabilities,
-    EngineReader, Scan,
-};
 use datastore_fjall::FjallOptions;
 use datastore_kv::{KvDatastore, KvOptions, MemoryEngine};
 use futures::{FutureExt, StreamExt, TryStreamExt, executor::block_on};
 use interface_datastore::{
     Batch, Condition, Datastore, DatastoreExt, Durability, ErrorKind, Key, PutOptions, WatchEvent,
 };
-use std::sync::Arc;
+
+use crate::engines::Altered;
 
 #[test]
 fn versions_are_never_given_twice() {
@@ -117,62 +113,6 @@ fn a_batch_of_many_keys_holds_its_conditions() {
     });
 }
 
-/// An engine whose commits wait once before they take effect, and forget nothing when they are dropped: neither do they end.
-#[derive(Debug, Clone, Default)]
-struct Late(MemoryEngine);
-
-impl EngineReader for Late {
-    fn get<'a>(&'a self, key: &'a [u8]) -> BoxFuture<'a, engine::Result<Option<Bytes>>> {
-        self.0.get(key)
-    }
-    fn get_many<'a>(
-        &'a self,
-        keys: &'a [&'a [u8]],
-    ) -> BoxFuture<'a, engine::Result<Vec<Option<Bytes>>>> {
-        self.0.get_many(keys)
-    }
-    fn scan(&self, scan: Scan) -> BoxStream<'static, engine::Result<engine::Entry>> {
-        self.0.scan(scan)
-    }
-}
-
-impl Engine for Late {
-    fn capabilities(&self) -> EngineCapabilities {
-        let mut can = self.0.capabilities();
-        can.dropped_commits_settle = false;
-        can.inline_commits = None;
-        can
-    }
-    fn commit<'a>(
-        &'a self,
-        batch: &'a engine::Batch,
-        options: CommitOptions,
-    ) -> BoxFuture<'a, engine::Result<()>> {
-        Box::pin(async move {
-            futures::pending!();
-            self.0.commit(batch, options).await
-        })
-    }
-    fn snapshot(&self) -> BoxFuture<'_, engine::Result<Arc<dyn EngineReader>>> {
-        self.0.snapshot()
-    }
-    fn sync(&self) -> BoxFuture<'_, engine::Result<engine::Durability>> {
-        self.0.sync()
-    }
-    fn size_on_disk(&self) -> BoxFuture<'_, engine::Result<u64>> {
-        self.0.size_on_disk()
-    }
-    fn compact(&self) -> BoxFuture<'_, engine::Result<()>> {
-        self.0.compact()
-    }
-    fn check(&self) -> BoxFuture<'_, engine::Result<CheckReport>> {
-        self.0.check()
-    }
-    fn close(&self) -> BoxFuture<'_, engine::Result<()>> {
-        self.0.close()
-    }
-}
-
 /// Polls until it is ready.
 fn poll_out<F: Future>(future: F) -> F::Output {
     let mut future = Box::pin(future);
@@ -185,7 +125,7 @@ fn poll_out<F: Future>(future: F) -> F::Output {
 
 #[test]
 fn a_dropped_write_has_happened_when_the_next_call_looks() {
-    let store = poll_out(KvDatastore::open(Late::default())).unwrap();
+    let store = poll_out(KvDatastore::open(Altered::late())).unwrap();
     let (key, other) = (Key::new("/a"), Key::new("/b"));
     // Takes the first block of numbers.
     poll_out(store.put(&other, "value")).unwrap();
