@@ -94,17 +94,16 @@ impl<E: Engine> Inner<E> {
         soonest.fetch_min(moment.as_millis(), Ordering::SeqCst);
     }
 
-    /// Removes some of the expired entries if there are any and nobody else is at it. A failure is left to who sweeps next.
-    pub(crate) async fn sweep_if_due(&self) {
-        let Some(now) = self.moment() else {
-            return;
-        };
-        let Some(_sweeping) = self.expiry.sweeping.try_lock() else {
-            return;
-        };
-        if let Ok(Swept { rest: None, .. }) = self.sweep(first_mark(), &Key::root(), now).await {
+    /// Removes some of the expired entries if there are any and nobody else is at it; where it goes on, if it does. A failure
+    /// is left to who sweeps next.
+    pub(crate) async fn sweep_if_due(&self, from: Bytes) -> Option<Bytes> {
+        let now = self.moment()?;
+        let _sweeping = self.expiry.sweeping.try_lock()?;
+        let swept = self.sweep(from, &Key::root(), now).await.ok()?;
+        if swept.rest.is_none() {
             let _ = self.find_soonest(Operation::Write).await;
         }
+        swept.rest
     }
 
     /// Removes expired entries at or under `scope`, the marks of which come from `from` on.

@@ -9,8 +9,8 @@ use std::{
 use datastore_engine::{Engine, Scan};
 use futures_util::TryStreamExt;
 use interface_datastore::{
-    Capabilities, Durability, Error, ErrorKind, MaybeSend, MaybeSync, Operation, Result, Timestamp,
-    implement::Watchers,
+    AbortController, Capabilities, Durability, Error, ErrorKind, MaybeSend, MaybeSync, Operation,
+    Result, Timestamp, implement::Watchers,
 };
 
 use crate::{
@@ -46,6 +46,14 @@ pub(crate) struct Inner<E> {
     pub(crate) expiry: Expiry,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) closed: AtomicBool,
+    /// Aborts when the store is closed or its last handle is gone.
+    pub(crate) end: AbortController,
+}
+
+impl<E> Drop for Inner<E> {
+    fn drop(&mut self) {
+        self.end.abort();
+    }
 }
 
 /// How a store is opened.
@@ -124,6 +132,7 @@ impl KvOptions {
             expiry: Expiry::default(),
             clock: self.clock,
             closed: AtomicBool::new(false),
+            end: AbortController::new(),
         };
         inner.find_soonest(Operation::Open).await?;
         Ok(KvDatastore::new(inner))

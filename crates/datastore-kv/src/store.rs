@@ -32,8 +32,8 @@ const MOST_TOGETHER: usize = 256;
 /// A write that depends on what is there waits for the others of its keys that are under way, and beginning to watch waits for all
 /// writes: a task must go on polling those that it has begun, or drop them.
 ///
-/// An entry that has expired is not found from its moment on. It is removed, and watchers are told, by a later write or by
-/// [`Maintenance::Gc`].
+/// An entry that has expired is not found from its moment on. It is removed, and watchers are told, by a later write, by a
+/// [`sweeper`](Self::sweeper) that runs in a task, or by [`Maintenance::Gc`].
 ///
 /// The space of the whole store is what the engine takes, that of a part the bytes of its keys and records, which it reads.
 /// [`Maintenance::Compact`] is about the engine as a whole, whatever the scope.
@@ -310,6 +310,7 @@ impl<E: Engine> Datastore for KvDatastore<E> {
         Box::pin(async move {
             check_aborted(options.abort.as_ref(), Operation::Close, None)?;
             self.0.closed.store(true, Ordering::SeqCst);
+            self.0.end.abort();
             self.0.orphans.settle().await;
             let closed = self.0.engine.close().await;
             self.0.watchers.close();

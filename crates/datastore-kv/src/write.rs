@@ -10,7 +10,7 @@ use interface_datastore::{
 use crate::{
     claims::for_engine,
     error::{translate, unmet, unreadable},
-    expiry::mark,
+    expiry::{first_mark, mark},
     gates::{Choice, Passage},
     open::Inner,
     record::{self, Head, Unreadable},
@@ -58,7 +58,7 @@ impl<E: Engine> Inner<E> {
     ) -> Result<u64> {
         let level = for_engine(self.can.durability(operation, durability)?);
         ops.iter().try_for_each(|op| self.check(operation, op))?;
-        self.sweep_if_due().await;
+        self.sweep_if_due(first_mark()).await;
         let required = requirements.iter().map(|(key, _)| key);
         let choice = match walked {
             [] => required.chain(ops.iter().map(BatchOp::key)).collect(),

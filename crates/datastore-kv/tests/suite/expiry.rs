@@ -1,16 +1,22 @@
 //! Expiry by a clock of the test.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Wake},
+    time::Duration,
 };
 
-use datastore_engine::{EngineReader, Scan};
+use datastore_engine::{Engine, EngineReader, Scan};
 use datastore_kv::{KvDatastore, KvOptions, MemoryEngine};
-use futures::{StreamExt, TryStreamExt, executor::block_on};
+use futures::{StreamExt, TryStreamExt, channel::mpsc};
 use interface_datastore::{
     Datastore, DatastoreExt, Key, MaintainOptions, Maintenance, Query, Timestamp, WatchEvent,
 };
+use pollster::block_on;
 
 #[derive(Clone, Default)]
 struct Hand(Arc<AtomicU64>);
@@ -134,4 +140,119 @@ fn collecting_keeps_to_its_scope() {
             assert_eq!(held(&engine).await, left, "behind collecting {scope}");
         }
     });
+}
+
+/// Counts how often it was woken.
+#[derive(Default)]
+struct Woken(AtomicU64);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A sweeper that goes on only when it is told to, and writes down how long it wanted to sleep.
+struct Sweeper {
+    task: Pin<Box<dyn Future<Output = ()>>>,
+    asked: Arc<Mutex<Vec<Duration>>>,
+    ticks: mpsc::UnboundedSender<()>,
+    woken: Arc<Woken>,
+}
+
+const EVERY: Duration = Duration::from_secs(60);
+
+impl Sweeper {
+    fn of<E: Engine>(store: &KvDatastore<E>) -> Self {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (ticks, ticking) = mpsc::unbounded();
+        let (spans, ticking) = (asked.clone(), Arc::new(async_lock::Mutex::new(ticking)));
+        let sleep = move |span| {
+            spans.lock().unwrap().push(span);
+            let ticking = ticking.clone();
+            async move {
+                ticking.lock().await.next().await;
+            }
+        };
+        Self {
+            task: Box::pin(store.sweeper(EVERY, sleep)),
+            asked,
+            ticks,
+            woken: Arc::default(),
+        }
+    }
+
+    /// Whether it has ended.
+    fn poll(&mut self) -> bool {
+        let waker = self.woken.clone().into();
+        self.task
+            .as_mut()
+            .poll(&mut Context::from_waker(&waker))
+            .is_ready()
+    }
+
+    /// Lets it go on this often, and gives how long it wanted to sleep meanwhile.
+    fn tick(&mut self, times: usize) -> Vec<Duration> {
+        for _ in 0..times {
+            self.ticks.unbounded_send(()).unwrap();
+        }
+        assert!(!self.poll());
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+}
+
+#[test]
+fn a_sweeper_removes_what_has_expired_in_small_steps() {
+    block_on(async {
+        let (hand, engine) = (Hand::default(), MemoryEngine::new());
+        let store = hand.store(&engine).await;
+        for n in 0..300 {
+            let key = Key::new(format!("/{n}"));
+            store.put_expiring(&key, "value", at(10)).await.unwrap();
+        }
+        store
+            .put_expiring(&Key::new("/later"), "value", at(20))
+            .await
+            .unwrap();
+        let mut events = store.watch(&Key::new("/299")).await.unwrap();
+        let mut sweeper = Sweeper::of(&store);
+        let rest = Duration::from_millis(1);
+        assert_eq!(sweeper.tick(2), [EVERY; 3]);
+        assert_eq!(held(&engine).await, 602, "nothing has expired");
+        hand.set(10);
+        assert_eq!(sweeper.tick(1), [rest]);
+        assert_eq!(held(&engine).await, 602 - 2 * 128, "a step has a bound");
+        assert_eq!(sweeper.tick(2), [rest, EVERY]);
+        assert_eq!(held(&engine).await, 2);
+        let told = events.next().await.unwrap().unwrap();
+        assert_eq!(
+            told,
+            WatchEvent::Delete {
+                key: Key::new("/299")
+            }
+        );
+        hand.set(20);
+        assert_eq!(sweeper.tick(1), [EVERY]);
+        assert_eq!(held(&engine).await, 0);
+    });
+}
+
+#[test]
+fn a_sweeper_ends_with_its_store() {
+    type End = fn(KvDatastore<Arc<MemoryEngine>>);
+    let ends: [End; 2] = [drop, |store| block_on(store.close()).unwrap()];
+    for end in ends {
+        let engine = Arc::new(MemoryEngine::new());
+        let store = block_on(KvDatastore::open(engine.clone())).unwrap();
+        let mut sweeper = Sweeper::of(&store);
+        assert_eq!(sweeper.tick(0), [EVERY]);
+        let before = sweeper.woken.0.load(Ordering::SeqCst);
+        end(store);
+        assert!(
+            sweeper.woken.0.load(Ordering::SeqCst) > before,
+            "it is woken"
+        );
+        assert_eq!(Arc::strong_count(&engine), 1, "it does not keep the engine");
+        assert!(sweeper.poll(), "it ends");
+    }
 }
