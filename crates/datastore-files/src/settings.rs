@@ -47,14 +47,6 @@ impl Tree {
         self
     }
 
-    /// The same tree, which keeps folders of the root open once they were used: a quarter of the files that the process may have
-    /// open, 2048 at most, all trees together. What is changed in them takes fewer calls of the system.
-    #[must_use]
-    pub fn with_open_folders(mut self) -> Self {
-        self.kept = Some(Arc::default());
-        self
-    }
-
     /// The same tree, with these rights of access for the files that it makes. Default: [`Access::Usual`].
     #[must_use]
     pub fn with_access(mut self, access: Access) -> Self {
