@@ -32,6 +32,7 @@ use crate::{claims::claims, pass_on::pass_on};
 #[derive(Debug, Clone)]
 pub struct ReadOnlyDatastore {
     inner: Arc<dyn Datastore>,
+    remedy: Option<&'static str>,
 }
 
 impl ReadOnlyDatastore {
@@ -39,11 +40,29 @@ impl ReadOnlyDatastore {
     pub fn new(inner: &(impl Datastore + ?Sized)) -> Self {
         Self {
             inner: inner.handle(),
+            remedy: None,
         }
+    }
+
+    /// The same, whose refusals say what to do instead of writing.
+    #[must_use]
+    pub fn with_remedy(mut self, remedy: &'static str) -> Self {
+        self.remedy = Some(remedy);
+        self
     }
 
     fn inner(&self) -> &Arc<dyn Datastore> {
         &self.inner
+    }
+
+    fn refuse<'a, T: MaybeSend + 'a>(
+        &self,
+        abort: Option<AbortSignal>,
+        operation: Operation,
+        key: Option<&'a Key>,
+    ) -> BoxFuture<'a, Result<T>> {
+        let remedy = self.remedy;
+        Box::pin(async move { Err(refusal(abort.as_ref(), operation, key, remedy)) })
     }
 }
 
@@ -71,7 +90,7 @@ impl Datastore for ReadOnlyDatastore {
         _value: Bytes,
         options: PutOptions,
     ) -> BoxFuture<'a, Result<Written>> {
-        refuse(options.abort, Operation::Put, Some(key))
+        self.refuse(options.abort, Operation::Put, Some(key))
     }
 
     fn delete_opts<'a>(
@@ -79,7 +98,7 @@ impl Datastore for ReadOnlyDatastore {
         key: &'a Key,
         options: DeleteOptions,
     ) -> BoxFuture<'a, Result<()>> {
-        refuse(options.abort, Operation::Delete, Some(key))
+        self.refuse(options.abort, Operation::Delete, Some(key))
     }
 
     fn put_stream_opts<'a>(
@@ -88,7 +107,7 @@ impl Datastore for ReadOnlyDatastore {
         _body: BoxStream<'static, Result<Bytes>>,
         options: PutOptions,
     ) -> BoxFuture<'a, Result<Written>> {
-        refuse(options.abort, Operation::Put, Some(key))
+        self.refuse(options.abort, Operation::Put, Some(key))
     }
 
     fn put_many_opts(
@@ -96,7 +115,12 @@ impl Datastore for ReadOnlyDatastore {
         _source: BoxStream<'static, Result<(Key, Bytes)>>,
         options: PutManyOptions,
     ) -> BoxStream<'static, Result<Key>> {
-        fail_stream(refusal(options.abort.as_ref(), Operation::Put, None))
+        fail_stream(refusal(
+            options.abort.as_ref(),
+            Operation::Put,
+            None,
+            self.remedy,
+        ))
     }
 
     fn delete_many_opts(
@@ -104,7 +128,12 @@ impl Datastore for ReadOnlyDatastore {
         _source: BoxStream<'static, Result<Key>>,
         options: DeleteManyOptions,
     ) -> BoxStream<'static, Result<Key>> {
-        fail_stream(refusal(options.abort.as_ref(), Operation::Delete, None))
+        fail_stream(refusal(
+            options.abort.as_ref(),
+            Operation::Delete,
+            None,
+            self.remedy,
+        ))
     }
 
     fn write_opts<'a>(
@@ -112,7 +141,7 @@ impl Datastore for ReadOnlyDatastore {
         _batch: Batch,
         options: WriteOptions,
     ) -> BoxFuture<'a, Result<Written>> {
-        refuse(options.abort, Operation::Write, None)
+        self.refuse(options.abort, Operation::Write, None)
     }
 
     fn maintain_opts(
@@ -129,24 +158,26 @@ impl Datastore for ReadOnlyDatastore {
                 options.abort.as_ref(),
                 Operation::Maintain,
                 Some(scope),
+                self.remedy,
             )),
         }
     }
 }
 
-fn refuse<'a, T: MaybeSend + 'a>(
-    abort: Option<AbortSignal>,
+fn refusal(
+    abort: Option<&AbortSignal>,
     operation: Operation,
-    key: Option<&'a Key>,
-) -> BoxFuture<'a, Result<T>> {
-    Box::pin(async move { Err(refusal(abort.as_ref(), operation, key)) })
-}
-
-fn refusal(abort: Option<&AbortSignal>, operation: Operation, key: Option<&Key>) -> Error {
-    match check_aborted(abort, operation, key) {
-        Err(aborted) => aborted,
-        Ok(()) => Error::new(ErrorKind::ReadOnly, operation)
-            .with_key_opt(key)
-            .with_detail("this view of the store takes no writes"),
+    key: Option<&Key>,
+    remedy: Option<&'static str>,
+) -> Error {
+    if let Err(aborted) = check_aborted(abort, operation, key) {
+        return aborted;
+    }
+    let error = Error::new(ErrorKind::ReadOnly, operation)
+        .with_key_opt(key)
+        .with_detail("this view of the store takes no writes");
+    match remedy {
+        Some(remedy) => error.with_remedy(remedy),
+        None => error,
     }
 }

@@ -66,3 +66,24 @@ fn an_aborted_signal_outranks_the_refusal() {
         assert_eq!(outcome, Some(ErrorKind::Aborted), "{call}");
     }
 }
+
+#[test]
+fn refusals_say_what_to_do_instead() {
+    let memory = MemoryDatastore::new();
+    let remedy = "write where it came from";
+    for (view, expected) in [
+        (ReadOnlyDatastore::new(&memory), None),
+        (
+            ReadOnlyDatastore::new(&memory).with_remedy(remedy),
+            Some(remedy),
+        ),
+    ] {
+        let put = pollster::block_on(view.put(&key("/a"), "1")).unwrap_err();
+        let deleted = view.delete_many([key("/a")]);
+        let deleted = pollster::block_on(deleted.collect::<Vec<_>>()).remove(0);
+        for error in [put, deleted.unwrap_err()] {
+            assert_eq!(error.kind(), ErrorKind::ReadOnly);
+            assert_eq!(error.remedy(), expected);
+        }
+    }
+}
