@@ -28,6 +28,7 @@ pub use self::{
     error::open_error,
     memory::MemoryEngine,
     open::KvOptions,
+    over::{DatastoreEngine, DatastoreEngineOptions},
     store::KvDatastore,
     transaction::{Transaction, TransactionOptions},
 };

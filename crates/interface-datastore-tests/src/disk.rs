@@ -11,7 +11,11 @@ use datastore_files::{
 };
 use interface_datastore::{BoxFuture, Datastore, Result};
 
+#[cfg(not(target_family = "wasm"))]
+use crate::engine::{EngineCrashSubject, EngineSubject};
 use crate::{CrashSubject, Fault, FaultSubject, Subject};
+#[cfg(not(target_family = "wasm"))]
+use datastore_engine::Engine;
 
 /// Opens or creates a store at one and the same path of a file system: any closure
 /// `|fs: Arc<dyn Fs>| async move { MyStore::open("/store", fs).await }`.
@@ -128,21 +132,70 @@ impl<O: DiskOpener> CrashSubject for Cut<O> {
     }
 
     fn restart(&self, moment: u64, seed: u64) -> BoxFuture<'static, Result<Arc<dyn Datastore>>> {
-        let cut = self
-            .power
-            .power_cut(usize::try_from(moment).unwrap_or(usize::MAX));
-        let fs = if seed == 1 {
-            PowerLossFs::from_image(&cut.survivor())
-        } else {
-            // The corners come first, and the choices that the seed draws last.
-            let mut states = cut.states(seed, 8);
-            let state = if seed == 0 {
-                states.drain(..1).next()
-            } else {
-                states.pop()
-            };
-            state.map(|state| state.mount()).unwrap_or_default()
-        };
-        self.open.open(Arc::new(fs))
+        self.open.open(Arc::new(left_of(&self.power, moment, seed)))
+    }
+}
+
+/// What may be left on a disk whose power goes after so many changes.
+fn left_of(power: &PowerLossFs, moment: u64, seed: u64) -> PowerLossFs {
+    let cut = power.power_cut(usize::try_from(moment).unwrap_or(usize::MAX));
+    if seed == 1 {
+        return PowerLossFs::from_image(&cut.survivor());
+    }
+    // The corners come first, and the choices that the seed draws last.
+    let mut states = cut.states(seed, 8);
+    let state = if seed == 0 {
+        states.drain(..1).next()
+    } else {
+        states.pop()
+    };
+    state.map(|state| state.mount()).unwrap_or_default()
+}
+
+/// A fresh engine on a simulated disk, with its faults and its power in the harness' hands: as [`on_a_failing_disk`], with a
+/// closure that opens or creates an engine.
+///
+/// # Panics
+/// If the engine cannot be opened on the empty disk.
+#[cfg(not(target_family = "wasm"))]
+pub async fn engine_on_a_failing_disk<O, Fut, E>(open: O) -> EngineSubject
+where
+    O: Fn(Arc<dyn Fs>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = datastore_engine::Result<E>> + Send + 'static,
+    E: Engine,
+{
+    let open = Arc::new(open);
+    let power = PowerLossFs::new();
+    let faulty = power.with_faults(NoFaults);
+    let engine = open(Arc::new(faulty.clone())).await;
+    let engine = engine.unwrap_or_else(|error| panic!("on an empty disk: {error}"));
+    let (again, opener) = (faulty.clone(), open.clone());
+    EngineSubject::new(engine)
+        .with_reopen(move || opener(Arc::new(again.clone())))
+        .with_faults(Failing {
+            fs: faulty,
+            armed: Mutex::default(),
+        })
+        .with_power_loss(Cut { power, open })
+}
+
+#[cfg(not(target_family = "wasm"))]
+impl<O, Fut, E> EngineCrashSubject for Cut<O>
+where
+    O: Fn(Arc<dyn Fs>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = datastore_engine::Result<E>> + Send + 'static,
+    E: Engine,
+{
+    fn moment(&self) -> u64 {
+        self.power.history_len() as u64
+    }
+
+    fn restart(
+        &self,
+        moment: u64,
+        seed: u64,
+    ) -> BoxFuture<'static, datastore_engine::Result<Arc<dyn Engine>>> {
+        let opened = (self.open)(Arc::new(left_of(&self.power, moment, seed)));
+        Box::pin(async move { Ok(Arc::new(opened.await?) as Arc<dyn Engine>) })
     }
 }

@@ -24,6 +24,9 @@ mod run;
 mod subject;
 mod views;
 
+#[cfg(all(feature = "disk", not(target_family = "wasm")))]
+#[cfg_attr(docsrs, doc(cfg(feature = "disk")))]
+pub use self::disk::engine_on_a_failing_disk;
 #[cfg(feature = "disk")]
 #[cfg_attr(docsrs, doc(cfg(feature = "disk")))]
 pub use self::disk::{DiskOpener, on_a_failing_disk};
