@@ -10,6 +10,7 @@
 
 mod bench;
 mod inputs;
+mod large;
 mod layers;
 mod line;
 mod memory;
@@ -27,10 +28,13 @@ use clap::Parser;
 
 use crate::options::Options;
 use crate::subject::Subject;
+use crate::subjects::engines::{self, Committing};
 use crate::subjects::files::Files;
 use crate::subjects::maps::Locked;
 use crate::subjects::objects::Objects;
 use crate::subjects::ours::{self, Ours};
+use crate::subjects::raw_fjall::RawFjall;
+use crate::subjects::raw_redb::RawRedb;
 use crate::workload::Workloads;
 
 #[derive(Parser)]
@@ -48,6 +52,8 @@ enum Mode {
     Bench(bench::Args),
     /// Run one case of `bench --memory`.
     Memory(memory::Args),
+    /// Run one step of `bench --log` or `bench --keys`.
+    Large(large::Args),
 }
 
 /// The backends that are not ours.
@@ -63,9 +69,21 @@ const OTHERS: &[&str] = &[
     "object_store-mem",
     "object_store-fs",
     "object_store-fs-fsync",
+    "raw-fjall",
+    "raw-fjall-fsync",
+    "raw-redb",
+    "raw-redb-fsync",
+    "engine-ENGINE",
+    "engine-ENGINE-fsync",
+    "kv-ENGINE",
+    "kv-ENGINE-fsync",
 ];
 
 async fn contend(options: &Options) -> Result<()> {
+    if let Some((kind, synced)) = engines::Kind::of(&options.backend, "engine-") {
+        let open = async |folder: PathBuf| Committing::open(kind, &folder, synced).await;
+        return over(options, open).await;
+    }
     let synced = options.backend.ends_with("-fsync");
     match options.backend.as_str() {
         "layers" => layers::run(options, layers::Kind::Passing).await,
@@ -88,7 +106,19 @@ async fn contend(options: &Options) -> Result<()> {
             })
             .await
         }
-        backend if ours::BACKENDS.contains(&backend) => {
+        "raw-fjall" | "raw-fjall-fsync" => {
+            over(options, async |folder: PathBuf| {
+                RawFjall::open(&folder, synced)
+            })
+            .await
+        }
+        "raw-redb" | "raw-redb-fsync" => {
+            over(options, async |folder: PathBuf| {
+                RawRedb::open(&folder, synced)
+            })
+            .await
+        }
+        backend if is_ours(backend) => {
             over(options, async |folder: PathBuf| {
                 Ours::open(backend, &folder).await
             })
@@ -100,6 +130,10 @@ async fn contend(options: &Options) -> Result<()> {
             OTHERS.join(", ")
         ),
     }
+}
+
+fn is_ours(backend: &str) -> bool {
+    ours::BACKENDS.contains(&backend) || engines::Kind::of(backend, ours::KV).is_some()
 }
 
 async fn over<S: Subject>(
@@ -127,5 +161,6 @@ fn run() -> Result<()> {
         None => runtime()?.block_on(contend(&cli.options)),
         Some(Mode::Bench(args)) => bench::run(args),
         Some(Mode::Memory(args)) => runtime()?.block_on(memory::case(args)),
+        Some(Mode::Large(args)) => runtime()?.block_on(large::step(args)),
     }
 }

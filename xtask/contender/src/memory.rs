@@ -2,7 +2,7 @@
 //! to open a large store.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -278,7 +278,7 @@ fn watch(mut command: Command) -> Result<(Duration, f64)> {
     let mut child = command.stdout(Stdio::null()).spawn()?;
     let mut peak = None;
     let status = loop {
-        peak = peak_of(&child).or(peak);
+        peak = peak_of(child.id()).or(peak);
         if let Some(status) = child.try_wait()? {
             break status;
         }
@@ -293,9 +293,9 @@ fn watch(mut command: Command) -> Result<(Duration, f64)> {
     ))
 }
 
-/// The highest resident size so far, as Linux tells it.
-fn peak_of(child: &Child) -> Option<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+/// The highest resident size of a process so far, in units of 1000² bytes, as Linux tells it.
+pub(crate) fn peak_of(process: u32) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     let kibibytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kibibytes * 1024.0 / 1e6)

@@ -52,8 +52,8 @@ pub(crate) trait Subject: Clone + Send + Sync + 'static {
 
     fn delete(&self, key: &Self::Key) -> impl Future<Output = Result<()>> + Send;
 
-    /// Reads everything; gives the number of entries and the bytes of their values.
-    fn query(&self) -> impl Future<Output = Result<(usize, usize)>> + Send;
+    /// Reads the entries whose keys have this raw prefix; gives their number and the bytes of their values.
+    fn query(&self, prefix: &str) -> impl Future<Output = Result<(usize, usize)>> + Send;
 
     /// Counts the keys with this raw prefix, having made each.
     fn query_keys(&self, prefix: &str) -> impl Future<Output = Result<usize>> + Send;

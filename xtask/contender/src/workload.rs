@@ -11,8 +11,6 @@ use crate::line::Line;
 use crate::options::Options;
 use crate::subject::Subject;
 
-/// Operations of one batch in `batch-512`.
-const BATCH: usize = 512;
 /// In `mixed`, so many operations of a hundred are reads.
 const READS: usize = 80;
 /// How many values are read back after writing.
@@ -80,7 +78,8 @@ where
             "put-small-c" => self.put_beside(Small).await?,
             "put-block-c" => self.put_beside(Block).await?,
             "batch-small" => self.put_batches(self.options.n_small).await?,
-            "batch-512" => self.put_batches(BATCH).await?,
+            "batch-512" => self.put_batches(512).await?,
+            "batch-1000" => self.put_batches(1000).await?,
             "putmany-small" => self.put_many().await?,
             "reput-small" => self.put_again(Small).await?,
             "reput-block" => self.put_again(Block).await?,
@@ -94,7 +93,8 @@ where
                 self.miss("again").await?;
                 self.miss("again").await?
             }
-            "query-all" => self.query_all().await?,
+            "query-all" => self.query("/").await?,
+            "query-prefix" => self.query(self.options.layout.prefix()).await?,
             "querykeys-all" => self.query_keys("/").await?,
             "querykeys-prefix" => self.query_keys(self.options.layout.prefix()).await?,
             "mixed" => self.mixed().await?,
@@ -337,27 +337,33 @@ where
         Ok(Done::of(missing.len(), 0, took))
     }
 
-    async fn query_all(&mut self) -> Result<Done> {
-        let (count, size) = (self.count(Kind::Small), self.size(Kind::Small));
+    /// Counted by the entries delivered.
+    async fn query(&mut self, prefix: &str) -> Result<Done> {
+        let (wanted, size) = (self.with_prefix(prefix), self.size(Kind::Small));
         let filled = self.filled(Kind::Small).await?;
         let start = Instant::now();
-        let (found, bytes) = filled.store.query().await?;
+        let (found, bytes) = filled.store.query(prefix).await?;
         let took = start.elapsed();
-        ensure!(found == count, "{found} entries were found");
-        Done::of(count, size, took).if_bytes(bytes)
+        ensure!(found == wanted, "{found} entries were found, not {wanted}");
+        Done::of(found, size, took).if_bytes(bytes)
     }
 
     /// Counted by the keys delivered.
     async fn query_keys(&mut self, prefix: &str) -> Result<Done> {
-        let (layout, count) = (self.options.layout, self.count(Kind::Small));
-        let has_prefix = |index: &usize| inputs::key(layout, "small", *index).starts_with(prefix);
-        let wanted = (0..count).filter(has_prefix).count();
+        let wanted = self.with_prefix(prefix);
         let filled = self.filled(Kind::Small).await?;
         let start = Instant::now();
         let found = filled.store.query_keys(prefix).await?;
         let took = start.elapsed();
         ensure!(found == wanted, "{found} keys were found, not {wanted}");
         Ok(Done::of(found, 0, took))
+    }
+
+    /// How many of the small keys have a prefix.
+    fn with_prefix(&self, prefix: &str) -> usize {
+        let (layout, count) = (self.options.layout, self.count(Kind::Small));
+        let has_prefix = |index: &usize| inputs::key(layout, "small", *index).starts_with(prefix);
+        (0..count).filter(has_prefix).count()
     }
 
     /// Reads and puts of new keys by several tasks at once. The store is used up.

@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { MemoryDatastore, ShardingDatastore, shard } from 'datastore-core'
 import { FsDatastore } from 'datastore-fs'
+import { LevelDatastore } from 'datastore-level'
 import { Key } from 'interface-datastore'
+import { Level } from 'level'
 
 const text = (fallback) => ({ type: 'string', default: fallback })
 const { values: options } = parseArgs({
@@ -27,7 +29,6 @@ const kinds = {
   small: { name: 'small', count: number('n-small'), size: number('size-small') },
   block: { name: 'large', count: number('n-large'), size: number('size-large') }
 }
-const BATCH = 512
 const READS = 80
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
@@ -66,11 +67,28 @@ function check (holds, what) {
 let opened = 0
 async function fresh () {
   if (options.backend === 'memory') return new MemoryDatastore()
+  const place = join(options.dir, `s${++opened}`)
+  if (options.backend === 'level' || options.backend === 'level-fsync') return level(place)
   check(['fs', 'flatfs'].includes(options.backend), `there is no backend ${options.backend}`)
-  const folder = new FsDatastore(join(options.dir, `s${++opened}`))
+  const folder = new FsDatastore(place)
   await folder.open()
   if (options.backend === 'fs') return folder
   const store = new ShardingDatastore(folder, new shard.NextToLast(2))
+  await store.open()
+  return store
+}
+
+// datastore-level hands no options on: what it calls adds that each write is synced.
+class SyncedLevel extends Level {
+  put (key, value, options) { return super.put(key, value, { ...options, sync: true }) }
+
+  batch (operations, options) { return super.batch(operations, { ...options, sync: true }) }
+}
+
+async function level (place) {
+  const store = options.backend === 'level'
+    ? new LevelDatastore(place)
+    : new LevelDatastore(new SyncedLevel(place, { keyEncoding: 'utf8', valueEncoding: 'view' }))
   await store.open()
   return store
 }
@@ -186,6 +204,22 @@ const putAgain = (kind) => reads(kind, async (store, all) => {
   return bytes
 })
 
+async function query (prefix) {
+  const { store, all } = await filled(kinds.small)
+  const wanted = all.filter((key) => key.toString().startsWith(prefix)).length
+  let count = 0
+  const done = await timed(wanted, wanted * kinds.small.size, async () => {
+    let bytes = 0
+    for await (const { value } of store.query(prefix === '/' ? {} : { prefix })) {
+      count++
+      bytes += value.length
+    }
+    return bytes
+  })
+  check(count === wanted && done.outcome === done.bytes, `${count} entries of ${done.outcome} bytes were read`)
+  return done
+}
+
 async function queryKeys (prefix) {
   const { store, all } = await filled(kinds.small)
   const wanted = all.filter((key) => key.toString().startsWith(prefix)).length
@@ -202,7 +236,8 @@ const workloads = {
   'put-small': () => putEach(kinds.small),
   'put-block': () => putEach(kinds.block),
   'batch-small': () => writes(kinds.small, (store, all) => writeBatches(store, kinds.small, all, all.length)),
-  'batch-512': () => writes(kinds.small, (store, all) => writeBatches(store, kinds.small, all, BATCH)),
+  'batch-512': () => writes(kinds.small, (store, all) => writeBatches(store, kinds.small, all, 512)),
+  'batch-1000': () => writes(kinds.small, (store, all) => writeBatches(store, kinds.small, all, 1000)),
   'putmany-small': () => writes(kinds.small, async (store, all) => {
     for await (const _ of store.putMany(pairs(kinds.small, all))) { /* the keys, as they are stored */ }
   }),
@@ -219,11 +254,8 @@ const workloads = {
   }),
   has: () => has(keys('miss', kinds.small.count), Math.ceil(kinds.small.count / 2)),
   'has-present': () => has(null, kinds.small.count),
-  'query-all': () => reads(kinds.small, async (store) => {
-    let bytes = 0
-    for await (const { value } of store.query({})) bytes += value.length
-    return bytes
-  }),
+  'query-all': () => query('/'),
+  'query-prefix': () => query(options.layout === 'flat' ? '/A' : '/small/3'),
   'querykeys-all': () => queryKeys('/'),
   'querykeys-prefix': () => queryKeys(options.layout === 'flat' ? '/A' : '/small/3'),
   mixed,

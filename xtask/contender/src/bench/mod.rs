@@ -10,7 +10,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 use self::disk::Disk;
-use self::plan::{Contender, GROUPS, Group, Program};
+use self::plan::{Contender, Group, Program, groups};
+use crate::large::{self, Shape};
 use crate::line::Line;
 use crate::memory;
 
@@ -26,7 +27,7 @@ pub(crate) struct Args {
     /// A factor on the number of operations, for a quick look.
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
-    /// Only the groups with these names.
+    /// Only the groups of these names, or whose names begin with such a word: `kv` is `kv fjall` and all others.
     #[arg(long, value_delimiter = ',')]
     groups: Vec<String>,
     /// Fixes the order of the contenders.
@@ -47,6 +48,12 @@ pub(crate) struct Args {
     /// Measure peak memory instead of time.
     #[arg(long)]
     memory: bool,
+    /// Measure engines that are filled as logs fill them, up to a million blocks.
+    #[arg(long)]
+    log: bool,
+    /// Measure the default engine with up to ten million keys.
+    #[arg(long)]
+    keys: bool,
 }
 
 /// One line with where it was measured.
@@ -63,8 +70,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.memory {
         return memory::run(&args.work, args.scale);
     }
+    if args.log {
+        return large::run(&args.work, Shape::Log, args.scale);
+    }
+    if args.keys {
+        return large::run(&args.work, Shape::Keys, args.scale);
+    }
     for name in &args.groups {
-        let known = GROUPS.iter().any(|group| group.name == name);
+        let known = groups().any(|group| is_named(group, name));
         ensure!(known, "no group `{name}`");
     }
     let mut measurement = Measurement {
@@ -115,9 +128,9 @@ struct Measurement<'a> {
 impl Measurement<'_> {
     fn groups(&self) -> impl Iterator<Item = &'static Group> + use<> {
         let chosen = self.args.groups.clone();
-        let is_chosen =
-            move |group: &&Group| chosen.is_empty() || chosen.iter().any(|name| name == group.name);
-        GROUPS.iter().filter(is_chosen)
+        groups().filter(move |group| {
+            chosen.is_empty() || chosen.iter().any(|name| is_named(group, name))
+        })
     }
 
     /// Every contender of a group once, in random order.
@@ -181,6 +194,12 @@ impl Measurement<'_> {
             _ => Command::new(std::env::current_exe()?),
         })
     }
+}
+
+/// Whether a group has this name, or one that begins with it as a word.
+fn is_named(group: &Group, name: &str) -> bool {
+    let rest = group.name.strip_prefix(name);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
 }
 
 /// Runs a contender and reads its lines.

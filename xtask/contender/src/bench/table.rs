@@ -1,28 +1,46 @@
 //! The one table.
 
 use super::Row;
-use super::plan::{Column, GROUPS, Group, Target};
+use super::plan::{Column, Group, Table, Target, groups};
 
-/// Prints medians, best figures and ratios.
+/// Prints medians, best figures and ratios, a table for each kind of groups that was measured.
 pub(crate) fn print(rows: &[Row]) {
     println!(
-        "µs for an operation: median [best] (median over the repetitions of the ratio to the raw limit inside one); \
-         a ratio that misses its target is bold\n"
+        "µs for an operation: median [best] (median over the repetitions of the ratio to the first column, or to the one named, \
+         inside one); a ratio that misses its target is bold"
     );
-    let titles = Column::ALL.map(Column::title).join(" | ");
-    println!("| group | workload | {titles} | target |");
-    println!("|---|---|{}---|", "---|".repeat(Column::ALL.len()));
-    for group in GROUPS {
-        for workload in workloads(group, rows) {
-            let target = Target::of(group.name, workload);
-            let cells = Column::ALL.map(|column| cell(group, workload, column, target, rows));
-            let target = target.map(Target::wording).unwrap_or_default();
-            println!(
-                "| {} | {workload} | {} | {target} |",
-                group.name,
-                cells.join(" | ")
-            );
+    let is_measured = |group: &&Group| rows.iter().any(|row| row.group == group.name);
+    for table in Table::ALL {
+        let of_table = groups()
+            .filter(is_measured)
+            .filter(|group| group.table == table);
+        if of_table.clone().next().is_none() {
+            continue;
         }
+        let titles: Vec<&str> = table.columns().iter().map(|(_, title)| *title).collect();
+        println!("\n| group | workload | {} | target |", titles.join(" | "));
+        println!("|---|---|{}---|", "---|".repeat(titles.len()));
+        for group in of_table {
+            print_group(group, rows);
+        }
+    }
+}
+
+fn print_group(group: &Group, rows: &[Row]) {
+    for workload in workloads(group, rows) {
+        let columns = group.table.columns().iter();
+        let cells: Vec<String> = columns
+            .map(|(column, _)| cell(group, workload, *column, rows))
+            .collect();
+        let targets: Vec<String> = Target::of(group.name, workload)
+            .map(Target::wording)
+            .collect();
+        println!(
+            "| {} | {workload} | {} | {} |",
+            group.name,
+            cells.join(" | "),
+            targets.join(", ")
+        );
     }
 }
 
@@ -39,13 +57,7 @@ fn workloads<'a>(group: &Group, rows: &'a [Row]) -> Vec<&'a str> {
     found
 }
 
-fn cell(
-    group: &Group,
-    workload: &str,
-    column: Column,
-    target: Option<&Target>,
-    rows: &[Row],
-) -> String {
+fn cell(group: &Group, workload: &str, column: Column, rows: &[Row]) -> String {
     let times = times(group, workload, column, rows);
     let Some(middle) = median(times.iter().map(|(_, micros)| *micros)) else {
         return "–".to_owned();
@@ -58,7 +70,8 @@ fn cell(
     if column == Column::Raw {
         return shown;
     }
-    let raw = self::times(group, workload, Column::Raw, rows);
+    let (reference, named) = group.table.reference(column);
+    let raw = self::times(group, workload, reference, rows);
     let pairs: Vec<(f64, f64)> = times
         .iter()
         .filter_map(|(repetition, micros)| {
@@ -71,10 +84,10 @@ fn cell(
     let (Some(ratio), Some(more)) = (ratio, more) else {
         return shown;
     };
-    if target.is_some_and(|target| target.is_missed(column, ratio, more)) {
-        format!("{shown} (**{ratio:.2}×**)")
+    if Target::of(group.name, workload).any(|target| target.is_missed(column, ratio, more)) {
+        format!("{shown} (**{ratio:.2}×**{named})")
     } else {
-        format!("{shown} ({ratio:.2}×)")
+        format!("{shown} ({ratio:.2}×{named})")
     }
 }
 

@@ -128,6 +128,29 @@ impl Files {
         Ok(())
     }
 
+    /// Walks the one folder that can hold keys with a prefix, which names a folder, or a part of a name at the top.
+    fn walk_prefix(
+        &self,
+        prefix: &str,
+        mut found: impl FnMut(String, &Path) -> Result<()>,
+    ) -> Result<()> {
+        let folder = PathBuf::from([&self.root, prefix].concat());
+        let start = if self.sharded {
+            Path::new(&*self.root)
+        } else if folder.is_dir() {
+            &folder
+        } else {
+            parent(&folder)?
+        };
+        self.walk(start, &mut |path| {
+            let key = self.key_of(path)?;
+            if key.starts_with(prefix) {
+                found(key, path)?;
+            }
+            Ok(())
+        })
+    }
+
     fn key_of(&self, path: &Path) -> Result<String> {
         let text = path.to_str().context("a strange file name")?;
         let start = if self.sharded {
@@ -197,33 +220,21 @@ impl Subject for Files {
         Ok(())
     }
 
-    async fn query(&self) -> Result<(usize, usize)> {
+    async fn query(&self, prefix: &str) -> Result<(usize, usize)> {
         let mut keys = Vec::new();
         let mut bytes = 0;
-        self.walk(Path::new(&*self.root), &mut |path| {
-            keys.push(self.key_of(path)?);
+        self.walk_prefix(prefix, |key, path| {
+            keys.push(key);
             bytes += fs::read(path)?.len();
             Ok(())
         })?;
         Ok((keys.len(), bytes))
     }
 
-    /// Walks the one folder that can hold such keys: the prefixes asked for name a folder, or part of a name at the top.
     async fn query_keys(&self, prefix: &str) -> Result<usize> {
-        let folder = PathBuf::from([&self.root, prefix].concat());
-        let start = if self.sharded {
-            Path::new(&*self.root)
-        } else if folder.is_dir() {
-            &folder
-        } else {
-            parent(&folder)?
-        };
         let mut keys = Vec::new();
-        self.walk(start, &mut |path| {
-            let key = self.key_of(path)?;
-            if key.starts_with(prefix) {
-                keys.push(key);
-            }
+        self.walk_prefix(prefix, |key, _| {
+            keys.push(key);
             Ok(())
         })?;
         Ok(keys.len())

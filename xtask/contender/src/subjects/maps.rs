@@ -13,8 +13,7 @@ pub(crate) trait Map: Default + Send + Sync + 'static {
     fn insert(&mut self, key: String, value: Bytes);
     fn get(&self, key: &str) -> Option<&Bytes>;
     fn remove(&mut self, key: &str);
-    fn pairs(&self) -> impl Iterator<Item = (&String, &Bytes)>;
-    fn with_prefix(&self, prefix: &str) -> Vec<String>;
+    fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a String, &'a Bytes)>;
 }
 
 impl Map for BTreeMap<String, Bytes> {
@@ -27,15 +26,9 @@ impl Map for BTreeMap<String, Bytes> {
     fn remove(&mut self, key: &str) {
         self.remove(key);
     }
-    fn pairs(&self) -> impl Iterator<Item = (&String, &Bytes)> {
-        self.iter()
-    }
-    fn with_prefix(&self, prefix: &str) -> Vec<String> {
+    fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a String, &'a Bytes)> {
         self.range(prefix.to_owned()..)
-            .map(|(key, _)| key)
-            .take_while(|key| key.starts_with(prefix))
-            .cloned()
-            .collect()
+            .take_while(move |(key, _)| key.starts_with(prefix))
     }
 }
 
@@ -49,14 +42,8 @@ impl Map for HashMap<String, Bytes> {
     fn remove(&mut self, key: &str) {
         self.remove(key);
     }
-    fn pairs(&self) -> impl Iterator<Item = (&String, &Bytes)> {
-        self.iter()
-    }
-    fn with_prefix(&self, prefix: &str) -> Vec<String> {
-        self.keys()
-            .filter(|key| key.starts_with(prefix))
-            .cloned()
-            .collect()
+    fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a String, &'a Bytes)> {
+        self.iter().filter(move |(key, _)| key.starts_with(prefix))
     }
 }
 
@@ -116,9 +103,9 @@ impl<M: Map> Subject for Locked<M> {
         self.change(|map| map.remove(key))
     }
 
-    async fn query(&self) -> Result<(usize, usize)> {
+    async fn query(&self, prefix: &str) -> Result<(usize, usize)> {
         let all: Vec<(String, Bytes)> = self.read(|map| {
-            map.pairs()
+            map.with_prefix(prefix)
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect()
         })?;
@@ -126,6 +113,11 @@ impl<M: Map> Subject for Locked<M> {
     }
 
     async fn query_keys(&self, prefix: &str) -> Result<usize> {
-        Ok(self.read(|map| map.with_prefix(prefix))?.len())
+        let keys: Vec<String> = self.read(|map| {
+            map.with_prefix(prefix)
+                .map(|(key, _)| key.clone())
+                .collect()
+        })?;
+        Ok(keys.len())
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, ensure};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::local::LocalFileSystem;
@@ -78,8 +78,8 @@ impl Subject for Objects {
         Ok(self.0.delete(key).await?)
     }
 
-    async fn query(&self) -> Result<(usize, usize)> {
-        let mut listed = self.0.list(None);
+    async fn query(&self, prefix: &str) -> Result<(usize, usize)> {
+        let mut listed = self.0.list(Some(&folder(prefix)?));
         let (mut count, mut bytes) = (0, 0);
         while let Some(meta) = listed.try_next().await? {
             bytes += self.get(&meta.location).await?.len();
@@ -89,12 +89,15 @@ impl Subject for Objects {
     }
 
     async fn query_keys(&self, prefix: &str) -> Result<usize> {
-        if !matches!(prefix, "/" | "/small/3") {
-            return Err(anyhow!(
-                "object_store knows no prefix within a name: {prefix}"
-            ));
-        }
-        let listed: Vec<_> = self.0.list(Some(&Path::from(prefix))).try_collect().await?;
+        let listed: Vec<_> = self.0.list(Some(&folder(prefix)?)).try_collect().await?;
         Ok(listed.len())
     }
+}
+
+fn folder(prefix: &str) -> Result<Path> {
+    ensure!(
+        matches!(prefix, "/" | "/small/3"),
+        "object_store knows no prefix within a name: {prefix}"
+    );
+    Ok(Path::from(prefix))
 }

@@ -11,9 +11,10 @@ use datastore_fs::{Blocking, FsDatastore, FsOptions};
 use futures::{TryStreamExt, future};
 use interface_datastore::{Batch, Datastore, DatastoreExt, Durability, Key, Query};
 
+use super::engines;
 use crate::subject::{Subject, Tasks};
 
-/// The names that [`Ours::open`] knows.
+/// The names that [`Ours::open`] knows, besides those of the stores over engines.
 pub(crate) const BACKENDS: &[&str] = &[
     "memory",
     "fs",
@@ -30,12 +31,18 @@ pub(crate) const BACKENDS: &[&str] = &[
     "flatfs-fsync-inline",
 ];
 
+/// How the names of stores over engines begin.
+pub(crate) const KV: &str = "kv-";
+
 #[derive(Clone)]
 pub(crate) struct Ours(Arc<dyn Datastore>);
 
 impl Ours {
     /// Opens a backend in an existing, empty folder.
     pub(crate) async fn open(backend: &str, root: &Path) -> Result<Self> {
+        if let Some((engine, synced)) = engines::Kind::of(backend, KV) {
+            return Ok(Self(engine.open_store(root, synced).await?));
+        }
         use {Blocking::*, Durability::*};
         let files = async |blocking, durability| {
             let options = FsOptions::new()
@@ -65,6 +72,17 @@ impl Ours {
             "flatfs-fsync-inline" => flatfs(Inline, Power).await?,
             unknown => bail!("no backend `{unknown}`"),
         }))
+    }
+}
+
+impl Ours {
+    pub(crate) async fn sync(&self) -> Result<()> {
+        self.0.sync(&Key::root()).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn close(&self) -> Result<()> {
+        Ok(self.0.close().await?)
     }
 }
 
@@ -115,8 +133,11 @@ impl Subject for Ours {
         Ok(self.0.delete(key).await?)
     }
 
-    async fn query(&self) -> Result<(usize, usize)> {
-        let entries = self.0.query(Query::all());
+    async fn query(&self, prefix: &str) -> Result<(usize, usize)> {
+        let entries = self.0.query(match prefix {
+            "/" => Query::all(),
+            _ => Query::prefix(prefix),
+        });
         let add = |(count, bytes), entry: interface_datastore::Entry| {
             future::ok((count + 1, bytes + entry.into_value().len()))
         };
