@@ -5,7 +5,10 @@ use std::sync::Arc;
 use datastore_flatfs::{Blocking, FlatfsDatastore, FlatfsOptions, Names, ShardFunction};
 use interface_datastore::{Datastore, Result};
 
-use crate::{Create, OpenOptions, Opener, StoreUrl};
+use crate::{
+    Create, OpenOptions, Opener, StoreUrl,
+    found::{self, Kind},
+};
 
 const SHARD: &str = "shard";
 const NAMES: &str = "names";
@@ -46,10 +49,12 @@ pub(crate) fn opener() -> Opener {
 }
 
 async fn open(url: &StoreUrl, options: &OpenOptions) -> Result<Arc<dyn Datastore>> {
-    let path = url.file_path()?;
-    Ok(Arc::new(
-        FlatfsDatastore::open(path, wanted(url, options)?).await?,
-    ))
+    let ways = [("never", Blocking::Never), ("inline", Blocking::Inline)];
+    let blocking = url.choice(BLOCKING, &ways)?.unwrap_or_default();
+    let wanted = wanted(url, options)?.with_blocking(blocking);
+    found::look(url, blocking, &[Kind::Flatfs, Kind::JavaScriptSharded]).await?;
+    let store = FlatfsDatastore::open(url.file_path()?, wanted).await?;
+    Ok(Arc::new(store))
 }
 
 fn wanted(url: &StoreUrl, options: &OpenOptions) -> Result<FlatfsOptions> {
@@ -80,10 +85,6 @@ fn wanted(url: &StoreUrl, options: &OpenOptions) -> Result<FlatfsOptions> {
     }
     if let Some(check) = url.flag(CHECK_HASHES)? {
         wanted = wanted.with_check_hashes(check);
-    }
-    let blocking = [("never", Blocking::Never), ("inline", Blocking::Inline)];
-    if let Some(blocking) = url.choice(BLOCKING, &blocking)? {
-        wanted = wanted.with_blocking(blocking);
     }
     Ok(wanted)
 }

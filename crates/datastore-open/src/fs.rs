@@ -9,7 +9,10 @@ use datastore_core::{
 use datastore_fs::{Blocking, FsDatastore, FsOptions, Names};
 use interface_datastore::{Datastore, Result};
 
-use crate::{Create, OpenOptions, Opener, StoreUrl};
+use crate::{
+    Create, OpenOptions, Opener, StoreUrl,
+    found::{self, Kind},
+};
 
 const EXTENSION: &str = "extension";
 const NAMES: &str = "names";
@@ -55,11 +58,11 @@ async fn open(url: &StoreUrl, options: &OpenOptions) -> Result<Arc<dyn Datastore
     if let Some(names) = url.choice(NAMES, &names)? {
         wanted = wanted.with_names(names);
     }
-    let blocking = [("never", Blocking::Never), ("inline", Blocking::Inline)];
-    if let Some(blocking) = url.choice(BLOCKING, &blocking)? {
-        wanted = wanted.with_blocking(blocking);
-    }
+    let ways = [("never", Blocking::Never), ("inline", Blocking::Inline)];
+    let blocking = url.choice(BLOCKING, &ways)?.unwrap_or_default();
+    wanted = wanted.with_blocking(blocking);
     let sharding = sharding(url)?;
+    found::look(url, blocking, &[Kind::Fs, Kind::JavaScriptSharded]).await?;
     let store = FsDatastore::open(url.file_path()?, wanted).await?;
     Ok(match sharding {
         Some(shard) => Arc::new(ShardingDatastore::open(&store, shard).await?),

@@ -3,13 +3,21 @@
 use std::sync::Arc;
 
 use datastore_leveldb::{Blocking, LevelDatastore, LevelOptions, Lock};
-use interface_datastore::{Datastore, Durability, Error, Operation, Result};
+use interface_datastore::{Datastore, Result};
 
-use crate::{Create, OpenOptions, Opener, StoreUrl};
+use crate::{
+    OpenOptions, Opener, StoreUrl,
+    found::{self, Kind},
+};
 
 const LOCK: &str = "lock";
 const SALVAGE: &str = "salvage";
+const CACHE: &str = "cache";
+const MAX_BLOCK: &str = "max-block";
+const MAX_LOG: &str = "max-log";
 const BLOCKING: &str = "blocking";
+
+const INSTEAD: &str = "leveldb: only reads; copy its entries into a store of another kind";
 
 pub(crate) fn opener() -> Opener {
     Opener::new(
@@ -25,13 +33,25 @@ pub(crate) fn opener() -> Opener {
         "true or false: whether what can be read of a damaged database is served",
     )
     .with_option(
+        CACHE,
+        "how much is kept in memory for reading; 8MiB if not given",
+    )
+    .with_option(
+        MAX_BLOCK,
+        "the largest block that is read into memory, with its value; 256MiB if not given",
+    )
+    .with_option(
+        MAX_LOG,
+        "how much memory logs may take; 1GiB if not given",
+    )
+    .with_option(
         BLOCKING,
         "never or inline: whether disk calls may run on the thread that polls",
     )
 }
 
 async fn open(url: &StoreUrl, options: &OpenOptions) -> Result<Arc<dyn Datastore>> {
-    refuse_writing(options)?;
+    options.refuse_writing(INSTEAD)?;
     let mut wanted = LevelOptions::new();
     let locks = [
         ("respect", Lock::Respect),
@@ -44,28 +64,18 @@ async fn open(url: &StoreUrl, options: &OpenOptions) -> Result<Arc<dyn Datastore
     if let Some(salvage) = url.flag(SALVAGE)? {
         wanted = wanted.with_salvage(salvage);
     }
-    let blocking = [("never", Blocking::Never), ("inline", Blocking::Inline)];
-    if let Some(blocking) = url.choice(BLOCKING, &blocking)? {
-        wanted = wanted.with_blocking(blocking);
+    if let Some(bytes) = url.size(CACHE, 0..=u64::MAX)? {
+        wanted = wanted.with_block_cache(usize::try_from(bytes).unwrap_or(usize::MAX));
     }
-    Ok(Arc::new(
-        LevelDatastore::open(url.file_path()?, wanted).await?,
-    ))
-}
-
-/// A database that is there opens without being asked to be read-only: all else is refused when it is written.
-fn refuse_writing(options: &OpenOptions) -> Result<()> {
-    let refused = match options {
-        OpenOptions {
-            create: Create::New,
-            ..
-        } => "making a new database",
-        OpenOptions {
-            durability: Some(durability),
-            ..
-        } if *durability > Durability::Volatile => "writes of any durability",
-        _ => return Ok(()),
-    };
-    Err(Error::unsupported(Operation::Open, refused)
-        .with_remedy("leveldb: only reads; copy its entries into a store of another kind"))
+    if let Some(bytes) = url.size(MAX_BLOCK, 0..=u64::MAX)? {
+        wanted = wanted.with_max_block_len(bytes);
+    }
+    if let Some(bytes) = url.size(MAX_LOG, 0..=u64::MAX)? {
+        wanted = wanted.with_max_log_len(bytes);
+    }
+    let ways = [("never", Blocking::Never), ("inline", Blocking::Inline)];
+    let blocking = url.choice(BLOCKING, &ways)?.unwrap_or_default();
+    found::look(url, blocking, &[Kind::Leveldb]).await?;
+    let store = LevelDatastore::open(url.file_path()?, wanted.with_blocking(blocking)).await?;
+    Ok(Arc::new(store))
 }

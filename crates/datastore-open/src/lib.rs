@@ -3,10 +3,14 @@
 
 #[cfg(feature = "flatfs")]
 mod flatfs;
+#[cfg(feature = "_files")]
+mod found;
 #[cfg(feature = "fs")]
 mod fs;
 #[cfg(feature = "kubo")]
 pub mod kubo;
+#[cfg(feature = "_engines")]
+mod kv;
 #[cfg(feature = "leveldb")]
 mod leveldb;
 #[cfg(feature = "memory")]

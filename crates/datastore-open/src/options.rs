@@ -1,6 +1,8 @@
 //! How to open, whatever the kind of store.
 
 use interface_datastore::Durability;
+#[cfg(feature = "leveldb")]
+use interface_datastore::{Error, Operation};
 
 /// Whether opening may make a new store.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -54,5 +56,23 @@ impl OpenOptions {
     pub fn with_durability(mut self, durability: impl Into<Option<Durability>>) -> Self {
         self.durability = durability.into();
         self
+    }
+
+    /// What only reads opens without being asked to: all that is not said of writes here is refused when they come.
+    #[cfg(feature = "leveldb")]
+    pub(crate) fn refuse_writing(&self, instead: &'static str) -> interface_datastore::Result<()> {
+        let refused = match self {
+            Self {
+                create: Create::New,
+                ..
+            } => "making a new store",
+            Self {
+                durability: Some(durability),
+                ..
+            } if *durability > Durability::Volatile => "writes of any durability",
+            _ => return Ok(()),
+        };
+        let error = Error::unsupported(Operation::Open, refused);
+        Err(error.with_remedy(instead))
     }
 }

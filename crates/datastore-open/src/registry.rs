@@ -36,14 +36,17 @@ const DURABILITY: &str = "durability";
 
 /// The options that every scheme takes.
 pub const COMMON_OPTIONS: &[OptionHelp] = &[
-    option(READ_ONLY, "true or false: write nothing at all"),
+    option(
+        READ_ONLY,
+        "true or false: change nothing; implies create=never",
+    ),
     option(
         CREATE,
-        "if-missing, never or new: whether to make a new store",
+        "if-missing, never or new: whether to make a new store; if-missing if not given",
     ),
     option(
         DURABILITY,
-        "volatile, process, ordered or power: what a finished write withstands",
+        "volatile, process, ordered or power: what a finished write withstands that does not say it itself",
     ),
 ];
 
@@ -122,14 +125,22 @@ impl Registry {
     /// A registry of the schemes that the crate's features bring.
     pub fn with_defaults() -> Self {
         let openers: &[(&str, MakeOpener)] = &[
+            #[cfg(feature = "fjall")]
+            ("fjall", crate::kv::fjall::opener),
             #[cfg(feature = "flatfs")]
             ("flatfs", crate::flatfs::opener),
             #[cfg(feature = "fs")]
             ("fs", crate::fs::opener),
+            #[cfg(feature = "kubo")]
+            ("kubo", crate::kubo::opener),
+            #[cfg(feature = "kv")]
+            ("kv", crate::kv::opener),
             #[cfg(feature = "leveldb")]
             ("leveldb", crate::leveldb::opener),
             #[cfg(feature = "memory")]
             ("mem", crate::memory::opener),
+            #[cfg(feature = "redb")]
+            ("redb", crate::kv::redb::opener),
         ];
         Self {
             openers: openers

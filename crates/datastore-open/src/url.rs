@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     ffi::OsStr,
     fmt,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
@@ -124,6 +125,17 @@ impl StoreUrl {
         })
     }
 
+    /// The URL of these parts, each as it is meant: nothing is decoded.
+    #[cfg(feature = "_files")]
+    pub(crate) fn of_parts(scheme: &str, path: &[u8], options: &[(&str, &str)]) -> Self {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self {
+            scheme: scheme.to_owned(),
+            path: path.to_vec(),
+            options: options.iter().map(owned).collect(),
+        }
+    }
+
     /// The scheme in lower case.
     pub fn scheme(&self) -> &str {
         &self.scheme
@@ -211,6 +223,52 @@ impl StoreUrl {
         self.choice(name, &[("true", true), ("false", false)])
     }
 
+    /// The value of an option as a whole number; none if it was not given.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for what is no number, or not one of `allowed`.
+    pub fn number(&self, name: &str, allowed: RangeInclusive<u64>) -> Result<Option<u64>> {
+        self.amount(name, allowed, "a whole number", whole_number)
+    }
+
+    /// The value of an option in bytes: a whole number, alone or with `KiB`, `MiB`, `GiB` or `TiB` behind it; none if it was
+    /// not given.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for what is no size, or not one of `allowed`.
+    pub fn size(&self, name: &str, allowed: RangeInclusive<u64>) -> Result<Option<u64>> {
+        self.amount(name, allowed, "bytes such as 64MiB", |text| {
+            let found = UNITS
+                .iter()
+                .find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes)));
+            let (digits, unit) = found.unwrap_or((text, 1));
+            whole_number(digits)?.checked_mul(unit)
+        })
+    }
+
+    fn amount(
+        &self,
+        name: &str,
+        allowed: RangeInclusive<u64>,
+        what: &str,
+        read: impl FnOnce(&str) -> Option<u64>,
+    ) -> Result<Option<u64>> {
+        let Some(value) = self.option(name) else {
+            return Ok(None);
+        };
+        if let Some(amount) = read(value).filter(|amount| allowed.contains(amount)) {
+            return Ok(Some(amount));
+        }
+        let (least, most) = allowed.into_inner();
+        let most = match most {
+            u64::MAX => "upwards".to_owned(),
+            most => format!("to {most}"),
+        };
+        Err(self
+            .invalid(format!("the option {name} cannot be \"{value}\""))
+            .with_remedy(format!("it takes {what}, from {least} {most}")))
+    }
+
     /// An error about this URL.
     pub fn invalid(&self, detail: impl Into<Cow<'static, str>>) -> Error {
         Error::new(ErrorKind::InvalidArgument, Operation::Open)
@@ -246,6 +304,19 @@ fn trim_slashes(mut path: &[u8]) -> &[u8] {
         path = rest;
     }
     path
+}
+
+const UNITS: &[(&str, u64)] = &[
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("TiB", 1 << 40),
+];
+
+/// Digits alone: no sign.
+fn whole_number(text: &str) -> Option<u64> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
 }
 
 const ENCODE: &str = "write the character % as %25";

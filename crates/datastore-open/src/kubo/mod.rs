@@ -2,8 +2,8 @@
 //!
 //! The file `config` of a Kubo repository says in `Datastore.Spec` which stores there are and where they are mounted: a
 //! [`Spec`]. The file `datastore_spec` holds what of that may not change once there is data, a [`DiskSpec`]; Kubo opens no
-//! repository in which the two disagree. Both are read and compared here as Kubo does (repository version 18). Nothing
-//! here touches the disk.
+//! repository in which the two disagree. Both are read and compared here as Kubo does (repository version 18). Nothing that
+//! is public here touches the disk: URLs `kubo:PATH` open whole repositories.
 //!
 //! ```
 //! use datastore_open::kubo::Spec;
@@ -24,7 +24,13 @@
 mod disk;
 mod error;
 mod go_json;
+mod lock;
+mod open;
+mod plan;
+mod repo;
 mod spec;
+
+pub(crate) use self::open::opener;
 
 pub use self::{
     disk::DiskSpec,

@@ -100,13 +100,38 @@ impl Spec {
     /// # Errors
     /// As [`parse`](Self::parse).
     pub fn from_value(value: &Value) -> Result<Self, SpecError> {
+        Self::read(value, Source::Config)
+    }
+
+    /// Reads the text of a [`DiskSpec`](super::DiskSpec), such as the file `datastore_spec` of a repository whose `config` is
+    /// not at hand. `sync` is what it leaves out: whether flatfs syncs its writes.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_disk_spec(text: impl AsRef<[u8]>, sync: bool) -> Result<Self, SpecError> {
+        let value = serde_json::from_slice(text.as_ref());
+        let value = value.map_err(|error| SpecError::new("", SpecProblem::Json(error)))?;
+        Self::read(&value, Source::Disk { sync })
+    }
+
+    fn read(value: &Value, source: Source) -> Result<Self, SpecError> {
         match value {
             // To Kubo, nothing at all is an object without fields.
-            Value::Null => Reader::new(&Map::new(), String::new(), 0).spec(),
-            Value::Object(fields) => Reader::new(fields, String::new(), 0).spec(),
+            Value::Null => Reader::new(&Map::new(), String::new(), 0, source).spec(),
+            Value::Object(fields) => Reader::new(fields, String::new(), 0, source).spec(),
             _ => Err(SpecError::new("", SpecProblem::NotAnObject)),
         }
     }
+}
+
+/// Where a spec comes from.
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    Config,
+    /// What stays on the disk: no type where there is nothing but memory, no word on syncing.
+    Disk {
+        sync: bool,
+    },
 }
 
 /// An object that should be a spec, and where it stands.
@@ -114,16 +139,25 @@ struct Reader<'a> {
     fields: &'a Map<String, Value>,
     at: String,
     depth: usize,
+    source: Source,
 }
 
 impl<'a> Reader<'a> {
-    fn new(fields: &'a Map<String, Value>, at: String, depth: usize) -> Self {
-        Self { fields, at, depth }
+    fn new(fields: &'a Map<String, Value>, at: String, depth: usize, source: Source) -> Self {
+        Self {
+            fields,
+            at,
+            depth,
+            source,
+        }
     }
 
     fn spec(&self) -> Result<Spec, SpecError> {
         if self.depth > MAX_DEPTH {
             return Err(self.wrong(SpecProblem::TooDeep));
+        }
+        if matches!(self.source, Source::Disk { .. }) && !self.fields.contains_key("type") {
+            return Ok(Spec::Mem);
         }
         Ok(match self.text("type")? {
             "mount" => Spec::Mount(self.mounts()?),
@@ -139,7 +173,10 @@ impl<'a> Reader<'a> {
             "flatfs" => Spec::Flatfs {
                 path: self.path()?,
                 shard: self.shard()?,
-                sync: self.field("sync", "true or false", Value::as_bool)?,
+                sync: match self.source {
+                    Source::Config => self.field("sync", "true or false", Value::as_bool)?,
+                    Source::Disk { sync } => sync,
+                },
             },
             "levelds" => Spec::Leveldb {
                 path: self.path()?,
@@ -176,7 +213,7 @@ impl<'a> Reader<'a> {
             above => format!("{above}.{name}"),
         };
         match value.as_object() {
-            Some(fields) => Ok(Self::new(fields, at, self.depth + 1)),
+            Some(fields) => Ok(Self::new(fields, at, self.depth + 1, self.source)),
             None => Err(SpecError::new(&at, SpecProblem::NotAnObject)),
         }
     }
