@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use datastore_files::{Change, Changed, Folder, Kind as FileKind, Safety, Step, Wait};
+use datastore_files::{Change, Changed, FileError, Folder, Kind as FileKind, Safety, Step, Wait};
 use interface_datastore::Action;
 
 use super::finding::Kind;
@@ -74,14 +74,19 @@ impl Round {
     /// A folder without anything in it. A put at the same time makes it again.
     pub(super) fn empty_folder(&mut self, name: &str) -> Result<(), Failure> {
         let path = Path::new(name);
-        let tree = &self.store.tree;
-        let own = tree.folder_metadata(path)?;
-        let removed = self.options.tidy && tree.remove_empty_dir(path)?;
-        if let (true, Some(own)) = (removed, own) {
-            self.store.usage.changed(path, 0, own.len);
-        }
+        let removed = self.options.tidy && self.prune(path)?;
         self.left_over(Kind::EmptyFolder, path, removed);
         Ok(())
+    }
+
+    /// Removes a folder if nothing is in it; whether it did.
+    fn prune(&self, path: &Path) -> Result<bool, FileError> {
+        let tree = &self.store.tree;
+        self.store.usage.remove_folder(path, || {
+            let own = tree.folder_metadata(path)?;
+            let removed = tree.remove_empty_dir(path)?;
+            Ok(own.filter(|_| removed).map(|own| own.len))
+        })
     }
 
     fn left_over(&mut self, kind: Kind, path: &Path, removed: bool) {

@@ -107,6 +107,10 @@ impl Count<'_> {
     }
 
     fn folder(&mut self, path: &Path, depth: usize) -> Option<i64> {
+        if let Ok(None) = self.tree.folder_metadata(path) {
+            // It takes no space any more.
+            return Some(0);
+        }
         let own = self.own_len(path);
         // What lies there comes and goes.
         if path == Path::new(TEMP) || self.is_late() {

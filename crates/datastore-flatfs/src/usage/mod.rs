@@ -91,8 +91,7 @@ impl Usage {
     ///
     /// Called while the gate of the key that it is about is held, after the change.
     pub(crate) fn changed(&self, folder: &Path, added: u64, removed: u64) {
-        let len = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
-        let by = len(added).saturating_sub(len(removed));
+        let by = signed(added).saturating_sub(signed(removed));
         if self.counting.load(Ordering::SeqCst) {
             let mut state = self.state();
             self.bytes.fetch_add(by, Ordering::Relaxed);
@@ -102,6 +101,25 @@ impl Usage {
         } else {
             self.bytes.fetch_add(by, Ordering::Relaxed);
         }
+    }
+
+    /// Removes an empty folder by `remove`, which gives its length if it did; whether it did.
+    ///
+    /// No gate is held, so a count has to be kept from being done with the folder in between.
+    pub(crate) fn remove_folder<E>(
+        &self,
+        folder: &Path,
+        remove: impl FnOnce() -> Result<Option<u64>, E>,
+    ) -> Result<bool, E> {
+        let mut state = self.state();
+        let Some(len) = remove()?.map(signed) else {
+            return Ok(false);
+        };
+        self.bytes.fetch_sub(len, Ordering::Relaxed);
+        if let Some(tally) = &mut state.tally {
+            tally.removed(folder.as_os_str(), len);
+        }
+        Ok(true)
     }
 
     /// The present number, never below zero, and how well it is known.
@@ -244,4 +262,8 @@ impl Usage {
     fn counted_one(&self) {
         self.looked_at.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
