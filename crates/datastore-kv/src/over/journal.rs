@@ -142,7 +142,7 @@ mod tests {
             \x01\0\0\0\x01\0\0\0\0c";
         assert_eq!(
             bytes.strip_prefix(body).unwrap(),
-            0x2c68_15a9_u32.to_be_bytes()
+            0x1c77_79c9_u32.to_be_bytes()
         );
         assert_eq!(bytes.len() as u64, len(&changes()));
         assert_eq!(decode(&bytes.into()), Ok(changes()));

@@ -1,0 +1,9 @@
+//! An engine over stores of all kinds: by the public suites, stopped at every step, and taken over.
+
+mod conformance;
+mod format;
+#[path = "../suite/runtime.rs"]
+mod runtime;
+mod steps;
+mod store;
+mod users;
