@@ -15,8 +15,11 @@ use interface_datastore_tests::{
 
 use crate::{runtime::on_tokio, store::PlainStore};
 
+/// Ranges are short, as each key is a file.
 fn unsynced() -> DatastoreEngineOptions {
-    DatastoreEngineOptions::new().durability(Durability::Process)
+    DatastoreEngineOptions::new()
+        .durability(Durability::Process)
+        .max_range_keys(500)
 }
 
 async fn in_memory() -> EngineSubject {
@@ -101,7 +104,10 @@ mod failing {
     use super::*;
 
     async fn disk() -> EngineSubject {
-        engine_on_a_failing_disk(|disk| on_a_disk(disk, DatastoreEngineOptions::new())).await
+        engine_on_a_failing_disk(|disk| {
+            on_a_disk(disk, DatastoreEngineOptions::new().max_range_keys(500))
+        })
+        .await
     }
 
     engine_conformance!(synced, disk);
