@@ -115,6 +115,21 @@ fn streams_are_gathered_and_handed_out_whole() {
     });
 }
 
+/// `unfold` panics when it is asked again behind its end.
+#[test]
+fn bodies_are_not_asked_again_behind_their_end() {
+    for pieces in 0..4 {
+        block_on(async {
+            let store = Tiny::default();
+            let body = stream::unfold(pieces, |left: usize| async move {
+                (left > 0).then(|| (Ok(Bytes::from_static(b"x")), left - 1))
+            });
+            store.put_stream(&key("/s"), Box::pin(body)).await.unwrap();
+            assert_eq!(store.get(&key("/s")).await.unwrap(), "x".repeat(pieces));
+        });
+    }
+}
+
 #[test]
 fn many_come_in_order_and_end_at_the_first_error() {
     block_on(async {

@@ -30,7 +30,10 @@ pub async fn put_stream<S: Datastore + ?Sized>(
 ) -> Result<Written> {
     let signal = options.abort.clone();
     let gathered = abortable(signal.as_ref(), Operation::Put, Some(key), async {
-        let first = body.next().await.transpose()?.unwrap_or_default();
+        // A stream is not asked again behind its end.
+        let Some(first) = body.next().await.transpose()? else {
+            return Ok(Bytes::new());
+        };
         let Some(second) = body.next().await.transpose()? else {
             return Ok(first);
         };
