@@ -36,6 +36,8 @@ struct State {
 
 #[derive(Debug, Default)]
 struct Unsynced {
+    /// What happened last, to be [sorted](Self::sort) in: most stores are written to for a long time before anybody asks.
+    latest: Vec<(OsString, Event)>,
     files: HashSet<OsString>,
     /// Files whose contents are durable and whose names may not be.
     named: HashSet<OsString>,
@@ -44,9 +46,61 @@ struct Unsynced {
     everything: bool,
 }
 
+/// What became of a file.
+#[derive(Debug, Clone, Copy)]
+enum Event {
+    /// It has its name, with contents that may not be durable.
+    Written,
+    /// It has its name, with durable contents.
+    Named,
+    Removed,
+}
+
 impl Unsynced {
+    /// Takes note of what became of a file.
+    fn add(&mut self, path: &Path, event: Event) {
+        if self.everything {
+            return;
+        }
+        self.latest.push((path.into(), event));
+        if self.latest.len() + self.len() > MAX_REMEMBERED {
+            self.sort();
+            self.check_size();
+        }
+    }
+
+    /// Sorts in what happened last.
+    fn sort(&mut self) {
+        for (path, event) in std::mem::take(&mut self.latest) {
+            self.add_folder(split(Path::new(&path)).0);
+            match event {
+                Event::Written => {
+                    self.files.insert(path);
+                }
+                Event::Named => {
+                    self.files.remove(&path);
+                    self.named.insert(path);
+                }
+                Event::Removed => {
+                    self.files.remove(&path);
+                    self.named.remove(&path);
+                }
+            }
+        }
+    }
+
+    fn add_folder(&mut self, folder: &Path) {
+        if !self.folders.contains(folder.as_os_str()) {
+            self.folders.insert(folder.into());
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.files.len() + self.named.len() + self.folders.len()
+    }
+
     fn check_size(&mut self) {
-        if self.files.len() + self.named.len() + self.folders.len() > MAX_REMEMBERED {
+        if self.len() > MAX_REMEMBERED {
             *self = Self {
                 everything: true,
                 ..Self::default()
@@ -55,38 +109,35 @@ impl Unsynced {
     }
 }
 
+impl State {
+    /// Forgets what was known of a file that is another now, or gone.
+    fn forget(&mut self, path: &Path) {
+        if !self.failed.is_empty() {
+            self.failed.remove(path.as_os_str());
+        }
+        if !self.settled.is_empty() {
+            self.settled.remove(path.as_os_str());
+        }
+    }
+}
+
 impl Durable {
     /// A file was given its name, with contents that may not be durable.
     pub(crate) fn file_changed(&self, path: &Path, contents_synced: bool) {
         let mut state = lock(&self.0);
-        if !state.failed.is_empty() {
-            state.failed.remove(path.as_os_str());
-        }
-        if !state.settled.is_empty() {
-            state.settled.remove(path.as_os_str());
-        }
-        let unsynced = &mut state.unsynced;
-        if unsynced.everything {
-            return;
-        }
-        if contents_synced {
-            unsynced.files.remove(path.as_os_str());
-            unsynced.named.insert(path.into());
-        } else {
-            unsynced.files.insert(path.into());
-        }
-        let folder = split(path).0.as_os_str();
-        if !unsynced.folders.contains(folder) {
-            unsynced.folders.insert(folder.to_owned());
-        }
-        unsynced.check_size();
+        state.forget(path);
+        let event = match contents_synced {
+            true => Event::Named,
+            false => Event::Written,
+        };
+        state.unsynced.add(path, event);
     }
 
     /// A name was created or removed in a folder.
     pub(crate) fn folder_changed(&self, folder: &Path) {
         let unsynced = &mut lock(&self.0).unsynced;
         if !unsynced.everything {
-            unsynced.folders.insert(folder.into());
+            unsynced.add_folder(folder);
             unsynced.check_size();
         }
     }
@@ -94,21 +145,18 @@ impl Durable {
     /// A file was removed: there is nothing of it left to sync.
     pub(crate) fn file_removed(&self, path: &Path) {
         let mut state = lock(&self.0);
-        state.failed.remove(path.as_os_str());
-        state.settled.remove(path.as_os_str());
-        state.unsynced.files.remove(path.as_os_str());
-        state.unsynced.named.remove(path.as_os_str());
-        if !state.unsynced.everything {
-            state.unsynced.folders.insert(split(path).0.into());
-            state.unsynced.check_size();
-        }
+        state.forget(path);
+        state.unsynced.add(path, Event::Removed);
     }
 
     /// The name of a file is durable, as its contents are.
     pub(crate) fn name_synced(&self, path: &Path, changed: Changed) {
         let mut state = lock(&self.0);
+        state.unsynced.sort();
         state.unsynced.named.remove(path.as_os_str());
-        if let Changed::Written(file) | Changed::Kept(file) = changed {
+        if let Changed::Written(file) | Changed::Replaced { file, .. } | Changed::Kept(file) =
+            changed
+        {
             if state.settled.len() >= MAX_REMEMBERED {
                 state.settled.clear();
             }
@@ -187,12 +235,14 @@ impl Durable {
                 ..Unsynced::default()
             };
         }
+        unsynced.sort();
         let (files, others) = std::mem::take(&mut unsynced.files)
             .into_iter()
             .partition(|path| wanted(Path::new(path)));
         unsynced.files = others;
         // Folders are few and shared by names that are wanted and names that are not.
         Unsynced {
+            latest: Vec::new(),
             files,
             named: std::mem::take(&mut unsynced.named),
             folders: std::mem::take(&mut unsynced.folders),

@@ -1,6 +1,7 @@
 //! Changing files: written aside, synced if asked, moved to their place.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -90,6 +91,13 @@ impl Contents {
 pub enum Changed {
     /// Written: facts about the new file. Its time of change is unlike that of any other written by this process.
     Written(Metadata),
+    /// Written in place of another: facts about both, where the tree [looks at them](Tree::with_measured_replacements).
+    Replaced {
+        /// As in [`Written`](Self::Written).
+        file: Metadata,
+        /// What was there.
+        before: Metadata,
+    },
     /// Removed: facts about the file that is gone, where the tree [looks at them](Tree::with_measured_removals).
     Removed(Option<Metadata>),
     /// There was nothing to remove or keep.
@@ -255,11 +263,19 @@ impl Tree {
         let mut writes = 0;
         let mut written = 0;
         for change in group {
-            if let Change::Write { contents, .. } = change {
-                writes += 1;
-                if let Contents::Temp(temp) = contents {
+            match change {
+                Change::Write {
+                    contents: Contents::Temp(temp),
+                    ..
+                } if !temp.is_synced() => {
+                    writes += 1;
                     written += temp.len();
                 }
+                Change::Write {
+                    contents: Contents::Bytes(_),
+                    ..
+                } => writes += 1,
+                _ => {}
             }
         }
         let by_others = || self.unwritten().saturating_sub(written);
@@ -335,13 +351,13 @@ impl Tree {
         let path = &target.path;
         let (folder, name) = split(path);
         let mut retries = FOLDER_RETRIES;
-        loop {
+        let before = loop {
             let dir = scratch.folders.get(self, folder, true)?;
             if synced {
                 scratch.renamed.begin(&temp);
             }
-            match temp.publish(&dir, name, target.replace) {
-                Ok(()) => break,
+            match self.give_name(&mut temp, &dir, name, target.replace) {
+                Ok(before) => break before,
                 // Somebody removed the folder as empty between our opening it and the rename.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && retries > 0 => {
                     retries -= 1;
@@ -355,7 +371,7 @@ impl Tree {
                 }
                 Err(error) => return Err(self.failed(Action::Rename, path, error)),
             }
-        }
+        };
         if synced {
             scratch.renamed.add(&temp, folder);
         }
@@ -364,7 +380,34 @@ impl Tree {
             // The new file hides it, so nothing is wrong if it stays.
             let _ = self.remove(obsolete, scratch);
         }
-        Ok(Changed::Written(metadata))
+        Ok(match before {
+            None => Changed::Written(metadata),
+            Some(before) => Changed::Replaced {
+                file: metadata,
+                before,
+            },
+        })
+    }
+
+    /// Moves a temporary file to its place, and tells what was there before, where the tree looks at that.
+    fn give_name(
+        &self,
+        temp: &mut TempFile,
+        dir: &Dir,
+        name: &OsStr,
+        replace: Replace,
+    ) -> io::Result<Option<Metadata>> {
+        if replace == Replace::No || !self.measures_replacements {
+            return temp.publish(dir, name, replace).map(|()| None);
+        }
+        match temp.publish(dir, name, Replace::No) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let found = self.inner.fs.metadata(dir, Path::new(name), Wait::Yes);
+                temp.publish(dir, name, Replace::Yes)?;
+                Ok(found.ok())
+            }
+            published => published.map(|()| None),
+        }
     }
 
     fn remove_both(
@@ -469,12 +512,16 @@ struct Scratch {
 
 /// Handles of the folders used last, so that files of one folder share its handle.
 #[derive(Default)]
-pub(crate) struct Folders(HashMap<PathBuf, Dir>);
+pub(crate) struct Folders {
+    /// The last one: changes often come folder by folder, or alone.
+    last: Option<(OsString, Dir)>,
+    others: HashMap<OsString, Dir>,
+}
 
 impl Folders {
     fn get(&mut self, tree: &Tree, folder: &Path, create: bool) -> Result<Dir> {
-        if let Some(dir) = self.0.get(folder) {
-            return Ok(dir.clone());
+        if let Some(dir) = self.open(folder) {
+            return Ok(dir);
         }
         let dir = match tree.kept_dir(folder) {
             Some(dir) => dir,
@@ -485,22 +532,30 @@ impl Folders {
             }
             None => tree.open_dir(folder)?,
         };
-        if self.0.len() >= MAX_FOLDERS {
-            self.0.clear();
+        let new = (folder.as_os_str().to_owned(), dir.clone());
+        if let Some((before, dir)) = self.last.replace(new) {
+            if self.others.len() >= MAX_FOLDERS {
+                self.others.clear();
+            }
+            self.others.insert(before, dir);
         }
-        self.0.insert(folder.to_owned(), dir.clone());
         Ok(dir)
     }
 
     pub(crate) fn open(&self, folder: &Path) -> Option<Dir> {
-        self.0.get(folder).cloned()
+        match &self.last {
+            Some((last, dir)) if last == folder.as_os_str() => Some(dir.clone()),
+            _ if self.others.is_empty() => None,
+            _ => self.others.get(folder.as_os_str()).cloned(),
+        }
     }
 
     fn has(&self, folder: &Path) -> bool {
-        self.0.contains_key(folder)
+        self.open(folder).is_some()
     }
 
     fn forget(&mut self, folder: &Path) {
-        self.0.remove(folder);
+        self.last.take_if(|(last, _)| last == folder.as_os_str());
+        self.others.remove(folder.as_os_str());
     }
 }

@@ -108,15 +108,18 @@ impl OpenFile {
     ///
     /// # Errors
     ///
-    /// What reading meets.
-    pub fn holds(&self, bytes: &[u8]) -> Result<bool> {
+    /// [`Reason::WouldBlock`](crate::Reason::WouldBlock) with [`Wait::No`], and what else reading meets.
+    pub fn holds(&self, bytes: &[u8], wait: Wait) -> Result<bool> {
         if self.metadata.len != bytes.len() as u64 {
             return Ok(false);
+        }
+        if wait == Wait::No && self.metadata.len > MAX_INSTANT_READ {
+            return Err(self.failed(io::ErrorKind::WouldBlock.into()));
         }
         let mut offset = 0;
         for piece in bytes.chunks(PIECE) {
             let end = offset + piece.len() as u64;
-            if self.read(offset..end, Wait::Yes)? != piece {
+            if self.read(offset..end, wait)? != piece {
                 return Ok(false);
             }
             offset = end;

@@ -39,6 +39,16 @@ impl Tree {
         self
     }
 
+    /// The same tree, which looks at files that are about to be replaced, so that [`Changed::Replaced`] can tell what they were.
+    /// Where there is none that costs nothing.
+    ///
+    /// [`Changed::Replaced`]: crate::Changed::Replaced
+    #[must_use]
+    pub fn with_measured_replacements(mut self) -> Self {
+        self.measures_replacements = true;
+        self
+    }
+
     /// The same tree, in which a link in the root may stand for a folder anywhere, if `links` is [`Links::Follow`]. Links
     /// further down are refused all the same. Default: [`Links::Refuse`].
     #[must_use]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::ffi::{OsStr, OsString};
-use std::fmt;
+use std::fmt::{self, Write};
 use std::hash::BuildHasher;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -78,11 +78,7 @@ impl TempArea {
 
     /// Creates a temporary file. It is removed when dropped unless it was published.
     pub(crate) fn create(self: &Arc<Self>, access: Access) -> Result<TempFile> {
-        let name = OsString::from(format!(
-            "{}.{}",
-            self.id,
-            self.next.fetch_add(1, Ordering::Relaxed)
-        ));
+        let name = self.next_name();
         let failures = self.failures();
         let file = self.fs.create_file_for(&self.dir, &name, access);
         let file =
@@ -90,6 +86,17 @@ impl TempArea {
         let mut temp = TempFile::new(Arc::clone(self), self.dir.clone(), name, Some(file));
         temp.made_after = Some(failures);
         Ok(temp)
+    }
+
+    fn next_name(&self) -> OsString {
+        /// Of the largest number, and the dot.
+        const DIGITS: usize = 21;
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut name = String::with_capacity(self.id.len() + DIGITS);
+        name.push_str(&self.id);
+        // Writing to a string does not fail.
+        let _ = write!(name, ".{number}");
+        name.into()
     }
 
     /// Makes durable all that was done on the file system of the folder, and tells of failures as [`WholeSync::run`].

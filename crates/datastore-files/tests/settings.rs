@@ -216,7 +216,7 @@ fn files_tell_whether_they_hold_given_bytes() {
         };
         apply(&tree, change, Safety::Process).unwrap();
         let file = tree.open_file(Path::new("file"), Wait::Yes).unwrap();
-        assert_eq!(file.unwrap().holds(asked).unwrap(), same);
+        assert_eq!(file.unwrap().holds(asked, Wait::Yes).unwrap(), same);
     }
 }
 

@@ -21,7 +21,7 @@ use crate::write::{Before, Outcome, Put, is_lost, is_taken, removal, write_of};
 /// How many items make up a group at most, whatever concurrency is allowed.
 const MAX_GROUP: usize = 512;
 /// So many puts of a group are looked for first.
-const SAMPLE: usize = 8;
+pub(crate) const SAMPLE: usize = 8;
 /// Values of a group are read ahead up to so many bytes.
 const MAX_READ_AHEAD: u64 = 4 << 20;
 
@@ -234,7 +234,7 @@ impl Inner {
             return Ok(Some(write_of(place, contents, Replace::No)));
         }
         let before = self
-            .look(&item.key, place, Some(value))
+            .look(&item.key, place, Some(value), Wait::Yes)
             .map_err(|failure| failure.during(Operation::Put, Some(&item.key)))?;
         if let Before::Same(file) = before {
             if self.is_enough(place, &file, safety) {
@@ -262,11 +262,14 @@ impl Inner {
     }
 
     fn told(&self, item: &Item, outcome: Outcome) -> Result<()> {
-        let told = match (&item.place, item.before) {
-            (Some(place), Some(before)) if item.value.is_some() => {
+        let Some(place) = &item.place else {
+            return Ok(());
+        };
+        let told = match item.before {
+            Some(before) if item.value.is_some() => {
                 self.told_put(&item.key, place, outcome, before)
             }
-            _ => self.told_delete(&item.key, outcome),
+            _ => self.told_delete(&item.key, place, outcome),
         };
         let operation = match item.value {
             Some(_) => Operation::Put,

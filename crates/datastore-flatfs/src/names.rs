@@ -90,8 +90,20 @@ impl Names {
 }
 
 fn is_plain(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'+' | b'-' | b'_' | b'=')
+    // An index below 256, so it is there.
+    PLAIN[usize::from(byte)]
 }
+
+/// Whether a byte is one of the alphabet.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut at = 0;
+    while at < ALPHABET.len() {
+        plain[ALPHABET[at] as usize] = true;
+        at += 1;
+    }
+    plain
+};
 
 /// Where the value of a key lies, relative to the root.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,12 +115,13 @@ impl Sharding {
     /// Where the value of a key lies; none for keys that the store does not take.
     pub(crate) fn place(&self, key: &Key) -> Option<Place> {
         let stem = self.names.stem(key)?;
-        let mut path = self.shard.dir(&stem);
+        let room = self.shard.longest_dir() + 1 + stem.len() + EXTENSION.len();
+        let mut path = String::with_capacity(room);
+        self.shard.push_dir(&stem, &mut path);
         // A folder cannot be called by the name of the file that says how the directory is laid out.
         if path == sharding::FILE {
             return None;
         }
-        path.reserve(1 + stem.len() + EXTENSION.len());
         if !path.is_empty() {
             path.push('/');
         }

@@ -120,12 +120,23 @@ impl ShardFunction {
     /// its files in the root. A name of more than 255 characters, which cannot exist, is cut at 256.
     #[must_use]
     pub fn dir(&self, key_text: &str) -> String {
-        let picked = self.pick(key_text);
-        let mut dir = String::with_capacity(picked.left + picked.text.len() + picked.right);
-        dir.extend(std::iter::repeat_n(PADDING, picked.left));
-        dir.push_str(picked.text);
-        dir.extend(std::iter::repeat_n(PADDING, picked.right));
+        let mut dir = String::with_capacity(self.longest_dir());
+        self.push_dir(key_text, &mut dir);
         dir
+    }
+
+    /// Adds the folder for a key's text.
+    pub(crate) fn push_dir(&self, key_text: &str, to: &mut String) {
+        let picked = self.pick(key_text);
+        to.extend(std::iter::repeat_n(PADDING, picked.left));
+        to.push_str(picked.text);
+        to.extend(std::iter::repeat_n(PADDING, picked.right));
+    }
+
+    /// The bytes of a folder's name where keys are ASCII.
+    pub(crate) fn longest_dir(&self) -> usize {
+        // At most MAX_NAME + 1, so it fits.
+        usize::try_from(self.length.min(MAX_NAME + 1)).unwrap_or(0)
     }
 
     /// Whether `dir` is the folder for a key's text.
@@ -144,8 +155,7 @@ impl ShardFunction {
 
     /// The part of a key's text that its folder is called by.
     fn pick<'t>(&self, text: &'t str) -> Picked<'t> {
-        // At most MAX_NAME + 1, so it fits.
-        let length = usize::try_from(self.length.min(MAX_NAME + 1)).unwrap_or(0);
+        let length = self.longest_dir();
         let text = match self.part {
             Part::Prefix => {
                 let end = text

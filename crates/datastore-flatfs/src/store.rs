@@ -206,7 +206,7 @@ impl Inner {
     /// Counts what a change of a file added and removed.
     pub(crate) fn count(&self, path: &Path, added: u64, removed: u64) {
         if added != removed {
-            let folder = path.parent().unwrap_or(Path::new(""));
+            let folder = || path.parent().unwrap_or(Path::new(""));
             self.usage.changed(folder, added, removed);
             self.usage.nudge(&self.tree, &self.background);
         }
@@ -290,7 +290,7 @@ fn counting(tree: Tree, usage: &Arc<Usage>) -> Tree {
             fresh.store(folder.len, Ordering::Relaxed);
         }
         // One that was pruned already has been subtracted, so it counts like the one before.
-        usage.changed(path, fresh.load(Ordering::Relaxed), 0);
+        usage.changed(|| path, fresh.load(Ordering::Relaxed), 0);
     }))
 }
 

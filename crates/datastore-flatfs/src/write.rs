@@ -52,6 +52,9 @@ impl FlatfsDatastore {
         let inner = &self.inner;
         let pass = inner.gates.pass(&put.key).await;
         inner.check_open(Operation::Put)?;
+        if let Some(written) = put.done_already(inner, &contents, safety) {
+            return Ok(written);
+        }
         let store = Arc::clone(inner);
         if safety != Safety::Power {
             let step = move || {
@@ -91,7 +94,8 @@ impl FlatfsDatastore {
         let store = Arc::clone(&self.inner);
         let (key, place) = (put.key.clone(), put.place.clone());
         let step = move || {
-            if matches!(store.look(&key, &place, Some(&bytes))?, Before::Same(_)) {
+            let before = store.look(&key, &place, Some(&bytes), Wait::Yes)?;
+            if matches!(before, Before::Same(_)) {
                 return Ok(Contents::Bytes(bytes));
             }
             let temp = store.tree.prepare(&bytes).and_then(TempFile::synced)?;
@@ -127,20 +131,23 @@ impl FlatfsDatastore {
                 store.settle_doubt(Operation::Delete, key, &place)?;
             }
             let checked = store.check_condition(Operation::Delete, &condition, key, &place);
-            checked.map(|()| (removal(&place), store, pass))
+            checked.map(|()| (removal(&place), store, pass, place))
         };
         if safety == Safety::Power {
             let prepare = move || {
-                let (change, store, pass) = check().map_err(Err)?;
-                let conclude = Box::new(move |outcome| store.concluded_delete(pass.key(), outcome));
+                let (change, store, pass, place) = check().map_err(Err)?;
+                let conclude =
+                    Box::new(move |outcome| store.concluded_delete(pass.key(), &place, outcome));
                 Ok(Prepared { change, conclude })
             };
             return self.commit(Operation::Delete, prepare).await.map(drop);
         }
         let step = move || {
-            let (change, store, pass) = check()?;
+            let (change, store, pass, place) = check()?;
             let outcome = store.apply_one(change, safety);
-            store.concluded_delete(pass.key(), outcome).map(drop)
+            store
+                .concluded_delete(pass.key(), &place, outcome)
+                .map(drop)
         };
         inner.hop(Operation::Delete, step).await?
     }
@@ -294,20 +301,46 @@ impl Put {
             Contents::Temp(_) => None,
         };
         let before = store
-            .look(&self.key, &self.place, bytes)
+            .look(&self.key, &self.place, bytes, Wait::Yes)
             .map_err(|failure| failure.during(Operation::Put, Some(&self.key)))?;
         store.novelty.note(before != Before::Nothing);
-        if let Before::Same(file) = before {
-            if store.is_enough(&self.place, &file, safety) {
-                let written = Written::with_version(version_of(&file));
-                store.tell_put(&self.key, &written);
-                return Ok(Step::Done(written));
-            }
+        if let Some(written) = self.done_by(store, before, safety) {
+            return Ok(Step::Done(written));
+        }
+        if let Before::Same(_) = before {
             let path = self.place.path.clone();
             return Ok(Step::Change(Change::Keep { path }, before));
         }
         let change = write_of(&self.place, contents, Replace::Yes);
         Ok(Step::Change(change, before))
+    }
+
+    /// The outcome if what is there is the very value, and withstands what it should.
+    fn done_by(&self, store: &Inner, before: Before, safety: Safety) -> Option<Written> {
+        let Before::Same(file) = before else {
+            return None;
+        };
+        let is_enough = store.is_enough(&self.place, &file, safety);
+        is_enough.then(|| {
+            let written = Written::with_version(version_of(&file));
+            store.tell_put(&self.key, &written);
+            written
+        })
+    }
+
+    /// The outcome if the very value is there, as far as that can be told before a hop.
+    fn done_already(&self, store: &Inner, contents: &Contents, safety: Safety) -> Option<Written> {
+        let Contents::Bytes(bytes) = contents else {
+            return None;
+        };
+        let wait = store.tree.wait_here(store.blocking)?;
+        // Those who do not hop look anyway.
+        let hops = wait == Wait::No || safety == Safety::Power;
+        if !hops || !self.condition.is_none() || store.novelty.is_expected() {
+            return None;
+        }
+        let before = store.look(&self.key, &self.place, Some(bytes), wait).ok()?;
+        self.done_by(store, before, safety)
     }
 
     /// As [`step`](Self::step), with the value written.
@@ -388,14 +421,15 @@ impl Inner {
         key: &Key,
         place: &Place,
         value: Option<&Bytes>,
+        wait: Wait,
     ) -> Result<Before, Failure> {
         let path = &place.path;
         let Some(value) = value else {
-            let found = self.tree.metadata(path, Wait::Yes)?;
+            let found = self.tree.metadata(path, wait)?;
             let file = found.filter(|found| found.kind == Kind::File);
             return Ok(file.map_or(Before::Nothing, |file| Before::Other(file.len)));
         };
-        let file = match self.tree.open_file(path, Wait::Yes) {
+        let file = match self.tree.open_file(path, wait) {
             // A link is no value. The new file takes its place.
             Err(error) if error.reason() == Reason::LinkInTheWay => None,
             found => found?,
@@ -404,11 +438,9 @@ impl Inner {
             return Ok(Before::Nothing);
         };
         let found = *file.metadata();
-        let same = file.holds(value)?
+        let same = file.holds(value, wait)?
             && !self.tree.has_failed(path)
-            && !self
-                .unclean
-                .is_torn(&self.tree, path, key, &found, Wait::Yes)?;
+            && !self.unclean.is_torn(&self.tree, path, key, &found, wait)?;
         Ok(match same {
             true => Before::Same(found),
             false => Before::Other(found.len),
@@ -455,6 +487,11 @@ impl Inner {
                 self.count(&place.path, file.len, before.len());
                 Written::with_version(version_of(&file))
             }
+            Changed::Replaced { file, before } => {
+                let before = Some(before).filter(|before| before.kind == Kind::File);
+                self.count(&place.path, file.len, before.map_or(0, |before| before.len));
+                Written::with_version(version_of(&file))
+            }
             Changed::Kept(file) => Written::with_version(version_of(&file)),
             // Somebody else removed it while it was to be made durable.
             _ => return Err(self.vanished(place)),
@@ -472,14 +509,19 @@ impl Inner {
         )
     }
 
-    fn concluded_delete(&self, key: &Key, outcome: Outcome) -> Result<Written> {
-        self.told_delete(key, outcome)
+    fn concluded_delete(&self, key: &Key, place: &Place, outcome: Outcome) -> Result<Written> {
+        self.told_delete(key, place, outcome)
             .map_err(|error| file_error(error, Operation::Delete, Some(key)))
     }
 
-    pub(crate) fn told_delete(&self, key: &Key, outcome: Outcome) -> Result<Written, FileError> {
+    pub(crate) fn told_delete(
+        &self,
+        key: &Key,
+        place: &Place,
+        outcome: Outcome,
+    ) -> Result<Written, FileError> {
         if let Changed::Removed(file) = outcome? {
-            if let (Some(file), Some(place)) = (file, self.sharding.place(key)) {
+            if let Some(file) = file {
                 self.count(&place.path, 0, file.len);
             }
             self.tell_delete(key);

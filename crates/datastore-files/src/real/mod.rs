@@ -21,13 +21,17 @@ use std::path::{Component, Path};
 
 /// Checks that a path consists of plain names.
 pub(crate) fn check_path(path: &Path) -> io::Result<()> {
-    let spelled_plainly = {
-        let text = path.as_os_str().as_encoded_bytes();
-        !text.is_empty()
-            && text
-                .split(|b| *b == b'/')
-                .all(|part| !part.is_empty() && part != b"." && part != b"..")
-    };
+    let text = path.as_os_str().as_encoded_bytes();
+    // One look at all bytes; most paths have nothing to look at more closely.
+    let suspicious = |pair: &[u8]| (pair[0] == b'/') & ((pair[1] == b'/') | (pair[1] == b'.'));
+    let looks_plain = !matches!(text, [] | [b'/' | b'.', ..] | [.., b'/'])
+        && !text
+            .windows(2)
+            .fold(false, |found, pair| found | suspicious(pair));
+    let spelled_plainly = looks_plain
+        || text
+            .split(|b| *b == b'/')
+            .all(|part| !matches!(part, b"" | b"." | b".."));
     // Elsewhere names have more meanings: drives, backslashes.
     let plain = || cfg!(unix) || path.components().all(|c| matches!(c, Component::Normal(_)));
     if spelled_plainly && plain() {
@@ -39,10 +43,14 @@ pub(crate) fn check_path(path: &Path) -> io::Result<()> {
 
 /// Checks that a name is one plain component.
 pub(crate) fn check_name(name: &OsStr) -> io::Result<()> {
-    if name.as_encoded_bytes().contains(&b'/') {
-        return Err(not_plain());
+    let text = name.as_encoded_bytes();
+    let spelled_plainly = !matches!(text, b"" | b"." | b"..") && !text.contains(&b'/');
+    // Elsewhere names have more meanings.
+    match spelled_plainly {
+        true if cfg!(unix) => Ok(()),
+        true => check_path(Path::new(name)),
+        false => Err(not_plain()),
     }
-    check_path(Path::new(name))
 }
 
 fn not_plain() -> io::Error {

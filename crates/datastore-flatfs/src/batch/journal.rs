@@ -19,6 +19,8 @@ const HEAD: &str = "flatfs-batch 1\n";
 const NONE: &str = "-";
 /// Bytes of a value that are read at a time.
 const PIECE: u64 = 1 << 20;
+/// About as long is a step.
+const STEP_LEN: usize = 128;
 /// Longer journals are not written, nor believed.
 pub(super) const MAX_LEN: usize = 256 << 20;
 
@@ -100,24 +102,30 @@ impl Journal {
     pub(super) fn to_text(&self) -> String {
         let run = self.run.as_deref().unwrap_or(NONE);
         let synced = if self.synced { "yes" } else { "no" };
-        let mut text = format!("{HEAD}run {run}\nsynced {synced}\n");
+        let mut text = String::with_capacity(self.steps.len() * STEP_LEN);
+        // Writing to a string does not fail.
+        let _ = write!(text, "{HEAD}run {run}\nsynced {synced}\n");
         for step in &self.steps {
             // Writing to a string does not fail.
             let _ = match step {
                 Step::Put {
-                    temp,
-                    len,
-                    check,
-                    path,
+                    temp, len, check, ..
                 } => {
-                    let check = check.map_or(NONE.to_owned(), |check| format!("{check:08x}"));
-                    writeln!(text, "put {temp} {len} {check} {}", path.display())
+                    text.push_str("put ");
+                    text.push_str(temp);
+                    match check {
+                        Some(check) => write!(text, " {len} {check:08x} "),
+                        None => write!(text, " {len} {NONE} "),
+                    }
                 }
-                Step::Delete { file, path } => {
+                Step::Delete { file, .. } => {
                     let Identity { id, modified, len } = file;
-                    writeln!(text, "delete {id} {modified} {len} {}", path.display())
+                    write!(text, "delete {id} {modified} {len} ")
                 }
             };
+            let (Step::Put { path, .. } | Step::Delete { path, .. }) = step;
+            text.push_str(&path.to_string_lossy());
+            text.push('\n');
         }
         let check = crc32fast::hash(text.as_bytes());
         text.push_str(&format!("check {check:08x}\n"));

@@ -6,7 +6,6 @@
 
 mod journal;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use datastore_files::{Action, Change, Contents, FileError, Replace, Safety, Wait};
@@ -18,6 +17,7 @@ use interface_datastore::{
 pub(crate) use self::journal::complete;
 use self::journal::{Identity, Journal, Step};
 use crate::failure::file_error;
+use crate::many::SAMPLE;
 use crate::names::Place;
 use crate::read::version_of;
 use crate::store::{FlatfsDatastore, Inner};
@@ -60,7 +60,7 @@ impl FlatfsDatastore {
         let inner = &self.inner;
         let written = items.iter().map(|item| &item.key);
         let required = requirements.iter().map(|(key, _)| key);
-        let keys: HashSet<Key> = written.chain(required).cloned().collect();
+        let keys = written.chain(required).cloned();
         let passes = inner.gates.pass_all(keys).await;
         inner.check_open(Operation::Write)?;
         let store = Arc::clone(inner);
@@ -89,10 +89,23 @@ struct Plan {
     concerned: Vec<(Key, Place, Concern)>,
     /// Keys that hold already what they shall.
     done: Vec<Key>,
+    /// How many puts there are, whether one of them found something, and whether one did not look.
+    puts: usize,
+    found: bool,
+    guessed: bool,
     written: Written,
 }
 
 impl Plan {
+    /// Whether the next put looks what is there. Where the first few are new the others will be, and to look for them all would
+    /// cost more than to write some of them twice. A value that is to be synced is not written twice.
+    fn looks_for_next(&mut self, safety: Safety) -> bool {
+        self.puts += 1;
+        let looks = safety != Safety::Process || self.puts <= SAMPLE || self.found;
+        self.guessed |= !looks;
+        looks
+    }
+
     /// The report if nothing of it was done.
     fn untouched(&self) -> BatchReport {
         let mut report = BatchReport::new();
@@ -135,7 +148,7 @@ impl Inner {
                 }
             }
         }
-        items.sort_unstable_by(|a, b| a.place.path.cmp(&b.place.path));
+        items.sort_unstable_by(|a, b| a.place.path.as_os_str().cmp(b.place.path.as_os_str()));
         Ok(items)
     }
 
@@ -162,7 +175,8 @@ impl Inner {
                 return Err(error.with_report(plan.untouched()));
             }
         }
-        let outcomes = match self.apply_together(std::mem::take(&mut plan.changes), safety) {
+        let changes = std::mem::take(&mut plan.changes);
+        let outcomes = match self.apply_together(changes, safety, plan.guessed) {
             Ok(outcomes) => outcomes,
             Err(error) => return Err(self.nothing_done(error, &plan)),
         };
@@ -177,9 +191,13 @@ impl Inner {
             plan.concerned.push((key, place, Concern::Delete));
             return Ok(());
         };
-        let before = self
-            .look(&key, &place, Some(&value))
-            .map_err(|failure| failure.during(Operation::Write, Some(&key)))?;
+        let before = match plan.looks_for_next(safety) {
+            true => self
+                .look(&key, &place, Some(&value), Wait::Yes)
+                .map_err(|failure| failure.during(Operation::Write, Some(&key)))?,
+            false => Before::Nothing,
+        };
+        plan.found |= before != Before::Nothing;
         match before {
             Before::Same(file) if self.is_enough(&place, &file, safety) => {
                 plan.written = Written::with_version(version_of(&file));
@@ -199,7 +217,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Applies changes so that from some moment on all of them will be made, whatever becomes of the process.
+    /// Applies changes so that from some moment on all of them will be made, whatever becomes of the process. If it was guessed
+    /// that there is nothing in some places, it is seen then whether there was.
     ///
     /// # Errors
     ///
@@ -208,6 +227,7 @@ impl Inner {
         &self,
         changes: Vec<Change>,
         safety: Safety,
+        guessed: bool,
     ) -> Result<Vec<Outcome>, FileError> {
         if changes.len() < 2 {
             return Ok(self.tree.apply(changes, safety));
@@ -220,7 +240,13 @@ impl Inner {
         let journal = self
             .journal(&changes, &sums, safety)?
             .publish(&self.tree, safety)?;
-        let outcomes = self.tree.apply(changes, safety);
+        let outcomes = match guessed {
+            true => {
+                let tree = self.tree.clone().with_measured_replacements();
+                tree.apply(changes, safety)
+            }
+            false => self.tree.apply(changes, safety),
+        };
         // One that stays says nothing any more: its files are gone.
         let _ = journal::remove(&self.tree, &journal);
         Ok(outcomes)
@@ -287,7 +313,7 @@ impl Inner {
         for ((key, place, concern), outcome) in plan.concerned.into_iter().zip(outcomes) {
             let told = match concern {
                 Concern::Put(before) => self.told_put(&key, &place, outcome, before),
-                Concern::Delete => self.told_delete(&key, outcome),
+                Concern::Delete => self.told_delete(&key, &place, outcome),
             };
             match told {
                 Ok(one) => {

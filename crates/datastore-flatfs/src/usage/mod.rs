@@ -90,13 +90,13 @@ impl Usage {
     /// A change in `folder` added `added` bytes and removed `removed`: files by their length, new folders by their own.
     ///
     /// Called while the gate of the key that it is about is held, after the change.
-    pub(crate) fn changed(&self, folder: &Path, added: u64, removed: u64) {
+    pub(crate) fn changed<'p>(&self, folder: impl FnOnce() -> &'p Path, added: u64, removed: u64) {
         let by = signed(added).saturating_sub(signed(removed));
         if self.counting.load(Ordering::SeqCst) {
             let mut state = self.state();
             self.bytes.fetch_add(by, Ordering::Relaxed);
             if let Some(tally) = &mut state.tally {
-                tally.changed(folder.as_os_str(), by);
+                tally.changed(folder().as_os_str(), by);
             }
         } else {
             self.bytes.fetch_add(by, Ordering::Relaxed);
