@@ -40,16 +40,19 @@ impl<T: Send + 'static> GroupCommit<Job<T>, T> {
     /// Groups whose changes are applied to a tree at [`Safety::Power`], so that they share their syncs.
     #[must_use]
     pub fn of_changes(tree: Tree) -> Self {
-        Self::new(move |jobs| commit(&tree, jobs))
+        Self::telling(move |jobs, tell| commit(&tree, jobs, tell))
     }
 }
 
-/// Prepares the changes, by several threads if that takes longer than it takes to wake them: the first one shows.
+/// Prepares the changes, by several threads if that takes longer than it takes to wake them: the second one shows, as for
+/// the first one everything is cold.
 fn prepare<T: Send + 'static>(jobs: Vec<Job<T>>) -> Vec<Result<Prepared<T>, T>> {
     let helpers = jobs.len() / JOBS_PER_THREAD;
+    let mut prepared = Vec::with_capacity(jobs.len());
     let mut jobs = jobs.into_iter();
+    prepared.extend(jobs.next().map(|job| job()));
     let started = Instant::now();
-    let mut prepared: Vec<_> = jobs.next().into_iter().map(|job| job()).collect();
+    prepared.extend(jobs.next().map(|job| job()));
     if started.elapsed() < WORTH_WAKING {
         prepared.extend(jobs.map(|job| job()));
     } else {
@@ -58,7 +61,7 @@ fn prepare<T: Send + 'static>(jobs: Vec<Job<T>>) -> Vec<Result<Prepared<T>, T>> 
     prepared
 }
 
-fn commit<T: Send + 'static>(tree: &Tree, jobs: Vec<Job<T>>) -> Vec<T> {
+fn commit<T: Send + 'static>(tree: &Tree, jobs: Vec<Job<T>>, tell: &mut dyn FnMut(T)) {
     let prepared = prepare(jobs);
     let mut changes = Vec::with_capacity(prepared.len());
     let mut rest = Vec::with_capacity(prepared.len());
@@ -68,11 +71,13 @@ fn commit<T: Send + 'static>(tree: &Tree, jobs: Vec<Job<T>>) -> Vec<T> {
             ready.conclude
         }));
     }
-    let mut outcomes = tree.apply(changes, Safety::Power).into_iter();
+    let (outcomes, opened) = tree.apply_before_closing(changes, Safety::Power);
+    let mut outcomes = outcomes.into_iter();
     let conclude = |job: Result<Conclude<T>, T>| match job {
         // apply gives as many outcomes as it takes changes.
         Ok(conclude) => conclude(outcomes.next().unwrap_or(Ok(Changed::WasAbsent))),
         Err(outcome) => outcome,
     };
-    rest.into_iter().map(conclude).collect()
+    rest.into_iter().map(conclude).for_each(tell);
+    drop(opened);
 }

@@ -19,7 +19,7 @@ const MAX_WAIT: Duration = Duration::from_millis(2);
 /// The wait is at most this part of the time that the last group took, so that it costs little where nobody comes.
 const WAIT_PART: u32 = 4;
 
-type Work<J, R> = dyn Fn(Vec<J>) -> Vec<R> + Send + Sync;
+type Work<J, R> = dyn Fn(Vec<J>, &mut dyn FnMut(R)) + Send + Sync;
 
 /// Gathers jobs of concurrent callers so that they share what is dear, such as syncing a folder.
 ///
@@ -67,6 +67,12 @@ impl<J, R> fmt::Debug for GroupCommit<J, R> {
 impl<J: Send + 'static, R: Send + 'static> GroupCommit<J, R> {
     /// Groups that are worked on by `work`, which blocks and gives an outcome for each job, in order.
     pub fn new(work: impl Fn(Vec<J>) -> Vec<R> + Send + Sync + 'static) -> Self {
+        Self::telling(move |jobs, tell| work(jobs).into_iter().for_each(tell))
+    }
+
+    /// Groups that are worked on by `work`, which blocks and tells the outcome of each job, in order. The callers do not wait for
+    /// what it does after that.
+    pub fn telling(work: impl Fn(Vec<J>, &mut dyn FnMut(R)) + Send + Sync + 'static) -> Self {
         let queue = Queue {
             waiting: VecDeque::new(),
             working: false,
@@ -171,16 +177,16 @@ impl<J: Send + 'static, R: Send + 'static> Turn<J, R> {
                 return;
             }
             let (jobs, senders): (Vec<J>, Vec<_>) = group.into_iter().unzip();
-            let started = Instant::now();
-            let outcomes = (self.shared.work)(jobs);
-            lock(&self.shared.queue).last = LastGroup {
-                size: senders.len(),
-                took: started.elapsed(),
-            };
-            for (sender, outcome) in senders.into_iter().zip(outcomes) {
-                // Nobody may be waiting any more.
-                let _ = sender.send(outcome);
-            }
+            let (size, started) = (senders.len(), Instant::now());
+            let mut senders = senders.into_iter();
+            (self.shared.work)(jobs, &mut |outcome| {
+                if let Some(sender) = senders.next() {
+                    // Nobody may be waiting any more.
+                    let _ = sender.send(outcome);
+                }
+            });
+            let took = started.elapsed();
+            lock(&self.shared.queue).last = LastGroup { size, took };
         }
     }
 }

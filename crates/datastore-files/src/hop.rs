@@ -3,6 +3,12 @@
 use crate::error::{FileError, Result};
 use std::path::Path;
 
+use tokio::sync::oneshot;
+use tokio::task::JoinError;
+
+/// Takes the outcome of some work, once.
+pub type Tell<'a, T> = &'a mut dyn FnMut(T);
+
 /// Whether plain blocking calls may run on the thread that polls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -42,10 +48,53 @@ impl Blocking {
         if !self.hops() {
             return Ok(work());
         }
-        match tokio::task::spawn_blocking(work).await {
-            Ok(done) => Ok(done),
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(_) => Err(FileError::interrupted(path)),
+        outcome_of(path, tokio::task::spawn_blocking(work).await)
+    }
+
+    /// As [`run`](Self::run), for work that tells its outcome before it ends. What it does after that, such as closing files,
+    /// nobody waits for.
+    ///
+    /// # Errors
+    ///
+    /// As `run`, and if the work told nothing.
+    ///
+    /// # Panics
+    ///
+    /// If the work does before it told.
+    pub async fn run_until_told<T: Send + 'static>(
+        self,
+        path: &Path,
+        work: impl FnOnce(Tell<'_, T>) + Send + 'static,
+    ) -> Result<T> {
+        if !self.hops() {
+            let mut told = None;
+            work(&mut |outcome| told = Some(outcome));
+            return told.ok_or_else(|| FileError::interrupted(path));
         }
+        let (sender, receiver) = oneshot::channel();
+        let running = tokio::task::spawn_blocking(move || {
+            let mut sender = Some(sender);
+            work(&mut |outcome| {
+                if let Some(sender) = sender.take() {
+                    // Nobody may be waiting any more.
+                    let _ = sender.send(outcome);
+                }
+            });
+        });
+        match receiver.await {
+            Ok(told) => Ok(told),
+            Err(_) => Err(match outcome_of(path, running.await) {
+                Ok(()) => FileError::interrupted(path),
+                Err(error) => error,
+            }),
+        }
+    }
+}
+
+fn outcome_of<T>(path: &Path, ran: std::result::Result<T, JoinError>) -> Result<T> {
+    match ran {
+        Ok(done) => Ok(done),
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(FileError::interrupted(path)),
     }
 }

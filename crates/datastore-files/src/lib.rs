@@ -31,6 +31,7 @@ mod temp;
 mod tree;
 mod walk;
 mod whole;
+mod witness;
 
 pub use beside::side_by_side;
 pub use commit::{Conclude, Job, Prepared};
@@ -43,11 +44,11 @@ pub use fs::{
 pub use gate::{Gates, Pass};
 pub use group::GroupCommit;
 pub use holder::lock_holder;
-pub use hop::Blocking;
+pub use hop::{Blocking, Tell};
 pub use intake::Intake;
 pub use leftover::Leftover;
 pub use lock::TreeLock;
-pub use publish::{Change, Changed, Contents, Safety};
+pub use publish::{Change, Changed, Contents, Opened, Safety};
 pub use read::OpenFile;
 pub use real::RealFs;
 pub use settings::{EmptiedFolders, FolderMade, OwnFolders};

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::beside::side_by_side;
 use crate::error::{Action, FileError, Reason, Result};
-use crate::fs::{Dir, Metadata, Replace, Wait};
+use crate::fs::{Dir, File, Metadata, Replace, Wait};
 use crate::ledger::Way;
 use crate::names::Renamed;
 use crate::paths::split;
@@ -30,6 +30,8 @@ const HINT_FROM: u64 = 64 * 1024;
 const BYTES_PER_FILE: f64 = 128.0 * 1024.0;
 /// How many folders are kept open while changes are applied.
 const MAX_FOLDERS: usize = 64;
+/// How many files stay open until the outcomes are told.
+const MAX_FILES: usize = 32;
 
 /// A change of one file. The path is relative to the root.
 #[derive(Debug)]
@@ -125,21 +127,33 @@ impl Tree {
     /// the file is written again. After any other failure the file is as it was.
     #[must_use]
     pub fn apply(&self, changes: Vec<Change>, safety: Safety) -> Vec<Result<Changed>> {
+        self.apply_before_closing(changes, safety).0
+    }
+
+    /// As [`apply`](Self::apply), but leaves it to the caller to close what was opened, once the outcomes are told: nobody
+    /// needs to wait for that.
+    #[must_use]
+    pub fn apply_before_closing(
+        &self,
+        changes: Vec<Change>,
+        safety: Safety,
+    ) -> (Vec<Result<Changed>>, Opened) {
         let mut outcomes = Vec::with_capacity(changes.len());
+        let mut scratch = Scratch::default();
         if safety == Safety::Process {
-            let mut scratch = Scratch::default();
             for change in changes {
                 outcomes.push(self.apply_now(change, &mut scratch));
             }
-            self.prune(scratch.emptied);
-            return outcomes;
+            self.prune(std::mem::take(&mut scratch.emptied), &mut scratch.folders);
+            return (outcomes, scratch.opened());
         }
         let mut changes = changes.into_iter().peekable();
         while changes.peek().is_some() {
+            scratch = Scratch::default();
             let group: Vec<Change> = changes.by_ref().take(SYNC_GROUP).collect();
-            self.apply_synced(group, safety, &mut outcomes);
+            self.apply_synced(group, safety, &mut outcomes, &mut scratch);
         }
-        outcomes
+        (outcomes, scratch.opened())
     }
 
     /// Writes bytes to a temporary file and sends them on their way to the disk: what several can do side by side before
@@ -183,20 +197,20 @@ impl Tree {
         group: Vec<Change>,
         safety: Safety,
         outcomes: &mut Vec<Result<Changed>>,
+        scratch: &mut Scratch,
     ) {
         let ready = self.synced_files(group);
-        let mut scratch = Scratch::default();
         let mut touched = Vec::with_capacity(ready.len());
         let first = outcomes.len();
         for step in ready {
             let (path, outcome) = match step {
                 Ready::Failed(path, error) => (path, Err(error)),
                 Ready::Remove(path, first) => {
-                    let outcome = self.remove_both(&path, first.as_deref(), &mut scratch);
+                    let outcome = self.remove_both(&path, first.as_deref(), scratch);
                     (path, outcome)
                 }
                 Ready::Write(target, temp) => {
-                    let outcome = self.publish(temp, &target, true, &mut scratch);
+                    let outcome = self.publish(temp, &target, true, scratch);
                     (target.path, outcome)
                 }
                 Ready::Keep(path) => (path, Ok(Changed::WasAbsent)),
@@ -205,14 +219,10 @@ impl Tree {
             touched.push(path);
             outcomes.push(outcome);
         }
-        for folder in &scratch.emptied {
-            scratch.folders.forget(folder);
-        }
-        self.prune(std::mem::take(&mut scratch.emptied));
+        self.prune(std::mem::take(&mut scratch.emptied), &mut scratch.folders);
         if safety == Safety::Power {
             let outcomes = outcomes.get_mut(first..).unwrap_or_default();
-            let renamed = scratch.renamed;
-            self.sync_names(&touched, outcomes, &scratch.folders, &renamed);
+            self.sync_names(&touched, outcomes, &scratch.folders, &scratch.renamed);
         }
     }
 
@@ -375,6 +385,9 @@ impl Tree {
         if synced {
             scratch.renamed.add(&temp, folder);
         }
+        if scratch.files.len() < MAX_FILES {
+            scratch.files.extend(temp.take_file());
+        }
         self.inner.durable.file_changed(path, synced);
         if let Some(obsolete) = &target.obsolete {
             // The new file hides it, so nothing is wrong if it stays.
@@ -508,10 +521,28 @@ struct Scratch {
     renamed: Renamed,
     /// Folders that lost a file, and may have to go.
     emptied: HashSet<PathBuf>,
+    /// Files that stand.
+    files: Vec<File>,
+}
+
+impl Scratch {
+    fn opened(self) -> Opened {
+        Opened {
+            _files: self.files,
+            _folders: self.folders,
+        }
+    }
+}
+
+/// What changes have opened. Dropped, it is closed.
+#[derive(Debug, Default)]
+pub struct Opened {
+    _files: Vec<File>,
+    _folders: Folders,
 }
 
 /// Handles of the folders used last, so that files of one folder share its handle.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Folders {
     /// The last one: changes often come folder by folder, or alone.
     last: Option<(OsString, Dir)>,
@@ -554,7 +585,7 @@ impl Folders {
         self.open(folder).is_some()
     }
 
-    fn forget(&mut self, folder: &Path) {
+    pub(crate) fn forget(&mut self, folder: &Path) {
         self.last.take_if(|(last, _)| last == folder.as_os_str());
         self.others.remove(folder.as_os_str());
     }

@@ -434,6 +434,11 @@ impl TempFile {
         Ok(self)
     }
 
+    /// The open file, to be closed later.
+    pub(crate) fn take_file(&mut self) -> Option<File> {
+        self.file.take()
+    }
+
     fn file(&self) -> Result<&File> {
         let closed = || self.failed(Action::Write, io::ErrorKind::InvalidInput.into());
         self.file.as_ref().ok_or_else(closed)

@@ -14,8 +14,10 @@ use crate::kept::KeptFolders;
 use crate::ledger::Ledgers;
 use crate::paths::split;
 use crate::patience::patiently;
+use crate::publish::Folders;
 use crate::settings::{EmptiedFolders, FolderMade, OwnFolders};
 use crate::temp::{self, Remove, TempArea, TempFile};
+use crate::witness::Witnesses;
 
 /// How often a folder is made again that others remove as empty at the same time.
 pub(crate) const FOLDER_RETRIES: usize = 100;
@@ -49,6 +51,7 @@ pub(crate) struct Inner {
     instant: Instant,
     pub(crate) durable: Durable,
     pub(crate) ledgers: Ledgers,
+    pub(crate) witnesses: Witnesses,
 }
 
 impl fmt::Debug for Tree {
@@ -80,6 +83,7 @@ impl Tree {
                 instant,
                 durable: Durable::default(),
                 ledgers: Ledgers::default(),
+                witnesses: Witnesses::default(),
             }),
             emptied: EmptiedFolders::default(),
             measures_removals: false,
@@ -452,9 +456,18 @@ impl Tree {
         along.into_iter().rev().find(is_link).unwrap_or(path)
     }
 
-    /// Removes the empty folders among `folders` and then those above that have become empty.
-    pub(crate) fn prune(&self, folders: HashSet<PathBuf>) {
+    /// Removes the empty folders among `folders` and then those above that have become empty. Those that may be gone are
+    /// forgotten in `open`.
+    pub(crate) fn prune(&self, folders: HashSet<PathBuf>, open: &mut Folders) {
         for folder in folders {
+            let opened = open.open(&folder);
+            if opened
+                .as_ref()
+                .is_some_and(|dir| self.is_seen_not_empty(&folder, dir))
+            {
+                continue;
+            }
+            open.forget(&folder);
             let mut current: &Path = &folder;
             while let (Some(name), Some(parent)) = (current.file_name(), current.parent()) {
                 let Ok(dir) = self.open_dir(parent) else {
@@ -464,10 +477,15 @@ impl Tree {
                     .inner
                     .durable
                     .forget_folder(current, || self.inner.fs.remove_dir(&dir, name));
-                if removed.is_err() {
+                if let Err(error) = removed {
+                    let not_empty = error.kind() == io::ErrorKind::DirectoryNotEmpty;
+                    if let (true, true, Some(dir)) = (not_empty, current == folder, &opened) {
+                        self.note_not_empty(current, dir);
+                    }
                     break;
                 }
                 self.forget_kept(current);
+                self.forget_witness(current);
                 self.inner.durable.folder_changed(parent);
                 current = parent;
             }
@@ -494,7 +512,8 @@ impl Tree {
             Ok(()) => {
                 self.forget_kept(path);
                 self.inner.durable.folder_changed(parent);
-                self.prune(HashSet::from([parent.to_owned()]));
+                let emptied = HashSet::from([parent.to_owned()]);
+                self.prune(emptied, &mut Folders::default());
                 Ok(true)
             }
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use datastore_files::{Blocking, FileError, Gates, GroupCommit, Safety, Tree};
+use datastore_files::{Blocking, FileError, Gates, GroupCommit, Safety, Tell, Tree};
 use interface_datastore::implement::Watchers;
 use interface_datastore::{
     Batch, BoxFuture, BoxStream, Capabilities, Claim, CloseOptions, ConditionScope, Datastore,
@@ -155,6 +155,16 @@ impl Inner {
     ) -> Result<T> {
         let ran: Result<T, FileError> = self.blocking.run(self.tree.path(), work).await;
         ran.map_err(|error| file_error(error, operation, None))
+    }
+
+    /// The same for work that tells its outcome before it ends.
+    pub(crate) async fn hop_until_told<T: Send + 'static>(
+        &self,
+        operation: Operation,
+        work: impl FnOnce(Tell<'_, T>) + Send + 'static,
+    ) -> Result<T> {
+        let told = self.blocking.run_until_told(self.tree.path(), work).await;
+        told.map_err(|error| file_error(error, operation, None))
     }
 
     pub(crate) fn tell_put(&self, key: &Key, written: &Written) {

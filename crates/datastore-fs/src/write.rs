@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use datastore_files::{
-    Action, Blocking, Change, Changed, Contents, FileError, Kind, Prepared, Reason, Replace,
-    Safety, TempFile, Wait,
+    Action, Blocking, Change, Changed, Contents, FileError, Kind, Opened, Prepared, Reason,
+    Replace, Safety, Tell, TempFile, Wait,
 };
 use interface_datastore::{
     Batch, BatchOp, BatchReport, Condition, DeleteOptions, Error, ErrorKind, Key, Operation,
@@ -64,12 +64,13 @@ impl FsDatastore {
             condition,
         };
         if safety != Safety::Power {
-            let step = move || {
-                let done = put.apply(&store, contents, safety);
-                drop(pass);
-                done
+            let step = move |tell: Tell<'_, _>| {
+                let (done, opened) = put.apply(&store, contents, safety);
+                drop((pass, store));
+                tell(done);
+                drop(opened);
             };
-            return inner.hop(Operation::Put, step).await?;
+            return inner.hop_until_told(Operation::Put, step).await?;
         }
         let contents = self.written_ahead(key, contents).await?;
         let prepare = move || {
@@ -131,12 +132,18 @@ impl FsDatastore {
             };
             return self.commit(Operation::Delete, prepare).await.map(|_| ());
         }
-        let step = move || {
-            let (store, pass) = check()?;
-            let outcome = store.apply_one(change, safety);
-            store.concluded_delete(pass.key(), outcome).map(|_| ())
+        let step = move |tell: Tell<'_, _>| {
+            let (store, pass) = match check() {
+                Ok(checked) => checked,
+                Err(error) => return tell(Err(error)),
+            };
+            let (outcome, opened) = store.apply_one(change, safety);
+            let done = store.concluded_delete(pass.key(), outcome).map(|_| ());
+            drop((pass, store));
+            tell(done);
+            drop(opened);
         };
-        inner.hop(Operation::Delete, step).await?
+        inner.hop_until_told(Operation::Delete, step).await?
     }
 
     /// Has a change made durable together with those of others.
@@ -218,9 +225,17 @@ struct Put {
 }
 
 impl Put {
-    fn apply(&self, store: &Inner, contents: Contents, safety: Safety) -> Result<Written> {
-        self.check(store)?;
-        self.conclude(store, store.apply_one(self.change(contents), safety))
+    fn apply(
+        &self,
+        store: &Inner,
+        contents: Contents,
+        safety: Safety,
+    ) -> (Result<Written>, Opened) {
+        if let Err(error) = self.check(store) {
+            return (Err(error), Opened::default());
+        }
+        let (outcome, opened) = store.apply_one(self.change(contents), safety);
+        (self.conclude(store, outcome), opened)
     }
 
     fn prepare(&self, store: &Inner, contents: Contents) -> Result<TempFile> {
@@ -294,10 +309,11 @@ fn require(holds: bool, operation: Operation, key: &Key) -> Result<()> {
 }
 
 impl Inner {
-    fn apply_one(&self, change: Change, safety: Safety) -> Outcome {
-        let outcome = self.tree.apply(vec![change], safety).pop();
+    fn apply_one(&self, change: Change, safety: Safety) -> (Outcome, Opened) {
+        let (mut outcomes, opened) = self.tree.apply_before_closing(vec![change], safety);
         // apply gives as many outcomes as it takes changes.
-        outcome.unwrap_or(Ok(Changed::WasAbsent))
+        let outcome = outcomes.pop().unwrap_or(Ok(Changed::WasAbsent));
+        (outcome, opened)
     }
 
     fn check_condition(
