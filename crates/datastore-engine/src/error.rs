@@ -63,6 +63,9 @@ impl fmt::Display for ErrorKind {
     }
 }
 
+const LEAVE: &str = "give this user leave to read and write there, or choose another place";
+const ROOM: &str = "make room there, and try again";
+
 /// What went wrong, where, and what to do about it. Cheap to clone.
 ///
 /// Built by engines: `Error::new(kind).with_path(path).with_remedy("…")`. The cause is the [`source`](StdError::source).
@@ -105,9 +108,15 @@ impl Error {
         Self::new(ErrorKind::Closed)
     }
 
-    /// A failure of the system, of the kind that its code tells.
+    /// A failure of the system, of the kind that its code tells, with the remedy where that is plain.
     pub fn io(error: io::Error) -> Self {
-        Self::new(kind_of(&error)).with_source(error)
+        let mut told = Self::new(kind_of(&error));
+        match told.kind() {
+            ErrorKind::PermissionDenied => told = told.with_remedy(LEAVE),
+            ErrorKind::NoSpace => told = told.with_remedy(ROOM),
+            _ => {}
+        }
+        told.with_source(error)
     }
 
     /// Names the file, folder or address concerned.
@@ -202,5 +211,41 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         let source = self.0.source.as_deref()?;
         Some(source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::{Error, ErrorKind};
+
+    #[test]
+    fn failures_of_the_system_say_what_to_do() {
+        let rows = [
+            (
+                io::ErrorKind::PermissionDenied,
+                ErrorKind::PermissionDenied,
+                Some("leave"),
+            ),
+            (
+                io::ErrorKind::ReadOnlyFilesystem,
+                ErrorKind::PermissionDenied,
+                Some("leave"),
+            ),
+            (io::ErrorKind::StorageFull, ErrorKind::NoSpace, Some("room")),
+            (io::ErrorKind::NotFound, ErrorKind::NotFound, None),
+            (io::ErrorKind::Other, ErrorKind::Failed, None),
+        ];
+        for (system, kind, remedy) in rows {
+            let error = Error::io(system.into()).with_path("some/place");
+            assert_eq!(error.kind(), kind);
+            let says = error.remedy();
+            assert_eq!(says.is_some(), remedy.is_some(), "{error}");
+            assert!(
+                remedy.is_none_or(|word| says.unwrap_or("").contains(word)),
+                "{error}"
+            );
+        }
     }
 }

@@ -24,7 +24,8 @@ pub(crate) fn translate(path: &Path, error: impl Into<redb::Error>) -> Error {
         redb::Error::UpgradeRequired(_) => {
             "upgrade the file with redb 2.6 first (`Database::upgrade`)"
         }
-        redb::Error::PreviousIo | redb::Error::Io(_) | redb::Error::LockPoisoned(_) => REOPEN,
+        redb::Error::Io(_) => REOPEN,
+        _ if kind == ErrorKind::Failed => REOPEN,
         _ => "",
     };
     let mut told = Error::new(kind).with_path(path);

@@ -52,15 +52,15 @@ macro_rules! __tests {
     )*};
 }
 
-/// Runs one case on a fresh subject, as the tests of [`conformance!`] do.
+/// Runs one case on a fresh subject, as the tests of [`conformance!`] do, and tells what was found.
 ///
 /// # Panics
 /// If the store breaks the case's rule, or there is no such case.
-pub fn run_test(group: &str, name: &str, factory: impl Factory, block_on: impl BlockOn) {
+pub fn run_test(group: &str, name: &str, factory: impl Factory, block_on: impl BlockOn) -> Verdict {
     let (factory, block_on): (Arc<dyn Factory>, Arc<dyn BlockOn>) =
         (Arc::new(factory), Arc::new(block_on));
     match outcome(group, name, factory, block_on) {
-        Ok(_) => {}
+        Ok(verdict) => verdict,
         Err(failure) => panic!("{group}::{name}: {failure}"),
     }
 }

@@ -2,7 +2,8 @@
 
 use datastore_fjall::FjallOptions;
 use interface_datastore_tests::{
-    engine::EngineSubject, engine_conformance, engine_crash_conformance,
+    engine::{EnginePlace, EngineSubject},
+    engine_conformance, engine_crash_conformance, engine_place_conformance,
 };
 
 use crate::runtime::on_tokio;
@@ -30,3 +31,7 @@ engine_conformance!(with_little_memory, || in_folder(
         .max_range_delete(10_000)
 ));
 engine_crash_conformance!(killed, |folder| FjallOptions::new().open(folder));
+engine_place_conformance!(
+    place,
+    EnginePlace::new(|folder, create| FjallOptions::new().create(create).open(folder))
+);

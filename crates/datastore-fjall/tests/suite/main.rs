@@ -1,7 +1,6 @@
 //! The engine by the public suites; and what is its own.
 
 mod conformance;
-mod damage;
 mod durability;
 mod opening;
 mod runtime;

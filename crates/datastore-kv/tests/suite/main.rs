@@ -3,6 +3,7 @@
 mod conformance;
 mod engines;
 mod expiry;
+mod failing;
 mod format;
 mod histories;
 mod runtime;

@@ -2,7 +2,8 @@
 
 use datastore_redb::RedbOptions;
 use interface_datastore_tests::{
-    engine::EngineSubject, engine_conformance, engine_crash_conformance,
+    engine::{EnginePlace, EngineSubject},
+    engine_conformance, engine_crash_conformance, engine_place_conformance,
 };
 
 use crate::{medium::Medium, runtime::on_tokio};
@@ -29,3 +30,15 @@ engine_conformance!(on_a_failing_medium, || async {
     Medium::default().subject().await
 });
 engine_crash_conformance!(killed, |file| RedbOptions::new().open(file));
+// redb verifies checksums where it is told to look at all of them, and trusts what it reads otherwise.
+engine_place_conformance!(
+    place,
+    EnginePlace::new(|file, create| RedbOptions::new().create(create).open(file)).trusting_reads()
+);
+engine_place_conformance!(
+    place_checked_on_open,
+    EnginePlace::new(|file, create| {
+        let options = RedbOptions::new().check_on_open(true);
+        options.create(create).open(file)
+    })
+);

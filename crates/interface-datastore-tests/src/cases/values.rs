@@ -196,7 +196,16 @@ pub(crate) async fn metadata(subject: &Subject) -> Outcome {
         ensure_eq!(entry.value, None, "value among metadata");
         ensure_eq!(entry.expires, None, "expiry of an entry without one");
         let whole = store.get_opts(&key, GetOptions::default()).await?;
+        ensure_eq!(whole.key, key, "key told with the value");
         ensure_eq!(whole.version, entry.version, "version told with the value");
+        let omitted = GetOptions::default().with_omit_key(true);
+        let nameless = store.get_opts(&key, omitted).await?;
+        ensure!(
+            nameless.key == key || nameless.key.is_root(),
+            "an entry bears a key that is neither its own nor the root: {}",
+            nameless.key
+        );
+        ensure_eq!(nameless.value, whole.value, "value without the key");
     }
     Ok(())
 }

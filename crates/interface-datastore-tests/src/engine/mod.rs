@@ -16,15 +16,23 @@
 mod as_store;
 mod case;
 mod cases;
+mod failing;
+mod file;
+mod place;
 mod reference;
 mod run;
+mod store_over;
 mod subject;
 
 pub(crate) use self::case::__engine_table;
 pub use self::{
     as_store::survives_kills,
     case::{ENGINE_CASES, EngineCase},
+    failing::FailingEngine,
+    file::SimulatedFile,
+    place::{EnginePlace, run_engine_place_test},
     reference::ReferenceEngine,
     run::run_engine_test,
+    store_over::{EngineStoreOpener, over_a_failing_engine},
     subject::{EngineCrashSubject, EngineSubject},
 };

@@ -113,6 +113,12 @@ impl EngineSubject {
         self.reopen.is_some()
     }
 
+    /// Opens the data again, beside this handle, which was closed; none if there is no means to.
+    pub(crate) async fn open_beside(&self) -> Option<Result<Arc<dyn Engine>>> {
+        let open = self.reopen.as_ref()?;
+        Some(open().await)
+    }
+
     /// Closes the engine and opens its data anew; none if there is no means to.
     pub(crate) async fn reopened(self) -> Outcome<Option<Self>> {
         let Some(open) = self.reopen.clone() else {

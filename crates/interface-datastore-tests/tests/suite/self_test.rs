@@ -92,6 +92,7 @@ const TABLE: &[Row] = &[
         "get::missing_key", "get_many::missing_key", "go::not_founds", "batch_rules::conditions_hold"
     ]),
     (Map(Flaw::WrongSizes), &["go::basic_put_get", "values::empty", "values::one_mebibyte", "values::metadata"]),
+    (Map(Flaw::WrongKeys), &["values::metadata"]),
     (Map(Flaw::IgnoresRanges), &["values::ranges"]),
     (Map(Flaw::IgnoresIfVersion), &["conditions::get_if_version"]),
     (Map(Flaw::StaleReads), &["values::overwritten", "histories::interleaved", "histories::interleaved_and_dropped"]),

@@ -7,6 +7,6 @@ pub(crate) mod power;
 pub(crate) mod reads;
 pub(crate) mod scans;
 pub(crate) mod snapshots;
-mod support;
+pub(in crate::engine) mod support;
 pub(crate) mod threads;
 pub(crate) mod upkeep;

@@ -8,22 +8,22 @@ use futures_util::TryStreamExt;
 
 use crate::{Failure, Outcome, Verdict, failure::ensure_eq};
 
-pub(super) type Pair = (Bytes, Bytes);
+pub(in crate::engine) type Pair = (Bytes, Bytes);
 
-pub(super) const PROVEN: Outcome<Verdict> = Ok(Verdict::Proven);
+pub(in crate::engine) const PROVEN: Outcome<Verdict> = Ok(Verdict::Proven);
 
-pub(super) fn pair(key: impl Into<Bytes>, value: impl Into<Bytes>) -> Pair {
+pub(in crate::engine) fn pair(key: impl Into<Bytes>, value: impl Into<Bytes>) -> Pair {
     (key.into(), value.into())
 }
 
 /// So many pairs in key order.
-pub(super) fn numbered(count: u32) -> Vec<Pair> {
+pub(in crate::engine) fn numbered(count: u32) -> Vec<Pair> {
     (0..count)
         .map(|n| pair(format!("key{n:06}"), format!("value{n}")))
         .collect()
 }
 
-pub(super) fn batch_of(pairs: &[Pair]) -> Batch {
+pub(in crate::engine) fn batch_of(pairs: &[Pair]) -> Batch {
     let mut batch = Batch::new();
     for (key, value) in pairs {
         batch.put(key, value);
@@ -31,12 +31,12 @@ pub(super) fn batch_of(pairs: &[Pair]) -> Batch {
     batch
 }
 
-pub(super) async fn commit(engine: &dyn Engine, batch: &Batch) -> Result<()> {
+pub(in crate::engine) async fn commit(engine: &dyn Engine, batch: &Batch) -> Result<()> {
     engine.commit(batch, CommitOptions::default()).await
 }
 
 /// A batch made by a closure, committed at the engine's default.
-pub(super) async fn change(
+pub(in crate::engine) async fn change(
     engine: &dyn Engine,
     make: impl FnOnce(&mut Batch) -> &mut Batch,
 ) -> Result<()> {
@@ -45,11 +45,11 @@ pub(super) async fn change(
     commit(engine, &batch).await
 }
 
-pub(super) async fn put_all(engine: &dyn Engine, pairs: &[Pair]) -> Result<()> {
+pub(in crate::engine) async fn put_all(engine: &dyn Engine, pairs: &[Pair]) -> Result<()> {
     commit(engine, &batch_of(pairs)).await
 }
 
-pub(super) async fn scanned(reader: &dyn EngineReader, scan: Scan) -> Result<Vec<Pair>> {
+pub(in crate::engine) async fn scanned(reader: &dyn EngineReader, scan: Scan) -> Result<Vec<Pair>> {
     let entries: Vec<Entry> = reader.scan(scan).try_collect().await?;
     Ok(entries
         .into_iter()
@@ -59,7 +59,7 @@ pub(super) async fn scanned(reader: &dyn EngineReader, scan: Scan) -> Result<Vec
 
 /// Ends the case unless the reader holds just these pairs, in the order of their keys.
 #[track_caller]
-pub(super) fn same(found: &[Pair], expected: &[Pair], what: &str) -> Outcome {
+pub(in crate::engine) fn same(found: &[Pair], expected: &[Pair], what: &str) -> Outcome {
     if found == expected {
         return Ok(());
     }
@@ -77,13 +77,17 @@ pub(super) fn same(found: &[Pair], expected: &[Pair], what: &str) -> Outcome {
     )))
 }
 
-pub(super) async fn holds(reader: &dyn EngineReader, expected: &[Pair], what: &str) -> Outcome {
+pub(in crate::engine) async fn holds(
+    reader: &dyn EngineReader,
+    expected: &[Pair],
+    what: &str,
+) -> Outcome {
     same(&scanned(reader, Scan::all()).await?, expected, what)
 }
 
 /// Ends the case unless the call failed with this kind of error.
 #[track_caller]
-pub(super) fn fails<T>(outcome: Result<T>, kind: ErrorKind, what: &str) -> Outcome {
+pub(in crate::engine) fn fails<T>(outcome: Result<T>, kind: ErrorKind, what: &str) -> Outcome {
     match outcome {
         Err(error) if error.kind() == kind => Ok(()),
         Err(error) => Err(Failure::new(format!(
@@ -97,13 +101,13 @@ pub(super) fn fails<T>(outcome: Result<T>, kind: ErrorKind, what: &str) -> Outco
 
 /// Ends the case unless the call was refused as unsupported.
 #[track_caller]
-pub(super) fn refused<T>(outcome: Result<T>, what: &str) -> Outcome<Verdict> {
+pub(in crate::engine) fn refused<T>(outcome: Result<T>, what: &str) -> Outcome<Verdict> {
     fails(outcome, ErrorKind::Unsupported, what)?;
     Ok(Verdict::Refused)
 }
 
 /// Every durability that the engine claims.
-pub(super) fn durabilities(
+pub(in crate::engine) fn durabilities(
     engine: &dyn Engine,
 ) -> impl Iterator<Item = Durability> + Clone + use<> {
     let max = engine.capabilities().max_durability;
@@ -112,7 +116,7 @@ pub(super) fn durabilities(
         .filter(move |level| *level <= max)
 }
 
-pub(super) async fn value_of(
+pub(in crate::engine) async fn value_of(
     reader: &dyn EngineReader,
     key: &[u8],
     expected: Option<&[u8]>,

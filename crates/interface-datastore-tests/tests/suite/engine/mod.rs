@@ -7,13 +7,16 @@ mod self_test;
 use datastore_engine::BoxFuture;
 use interface_datastore_tests::{
     block_on,
-    engine::{EngineSubject, ReferenceEngine, run_engine_test},
+    engine::{EngineSubject, FailingEngine, ReferenceEngine, run_engine_test},
     engine_conformance,
 };
 
 use self::disk_engine::{DiskFlaw, disk_subject};
 
 engine_conformance!(reference, || async { ReferenceEngine::new() });
+engine_conformance!(while_nothing_fails, || async {
+    FailingEngine::over(ReferenceEngine::new())
+});
 engine_conformance!(on_a_disk, || async { disk_subject(DiskFlaw::None) });
 
 /// Stands for a runtime.

@@ -53,6 +53,8 @@ pub enum Flaw {
     // Reads.
     MissingIsEmpty,
     WrongSizes,
+    /// Gives each value under another key.
+    WrongKeys,
     IgnoresRanges,
     IgnoresIfVersion,
     StaleReads,
@@ -138,6 +140,7 @@ impl Flaw {
         Self::StopsTooLate,
         Self::MissingIsEmpty,
         Self::WrongSizes,
+        Self::WrongKeys,
         Self::IgnoresRanges,
         Self::IgnoresIfVersion,
         Self::StaleReads,
