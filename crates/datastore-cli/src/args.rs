@@ -1,6 +1,6 @@
 //! The command line: what help, man page and completions are made of.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, str::FromStr, time::Duration};
 
 use clap::{
     CommandFactory, Parser, ValueEnum,
@@ -11,8 +11,8 @@ use interface_datastore::{Durability, Error};
 
 use crate::commands::Command;
 
-/// The store of a command line that names none: in a folder of the current one.
-const DEFAULT_STORE: &str = "fs:datastore.d";
+/// The store of a command line that names none: in the current folder, where whoever uses it sees it.
+const DEFAULT_STORE: &str = "kv:datastore.kv";
 
 /// Put, get, list, copy and verify data in any datastore.
 #[derive(Debug, Parser)]
@@ -42,9 +42,34 @@ pub(crate) struct Global {
     /// Read and write keys in hexadecimal
     #[arg(long, global = true)]
     pub(crate) hex_keys: bool,
+    /// Seconds to wait for a store that another program has open
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "2")]
+    pub(crate) wait: Seconds,
     /// Write no progress and no notices
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
+}
+
+/// A time in seconds, up to a day.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seconds(f64);
+
+impl FromStr for Seconds {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let seconds = text.parse().ok();
+        let seconds = seconds.filter(|seconds| (0.0..=86_400.0).contains(seconds));
+        seconds
+            .map(Self)
+            .ok_or("a number of seconds up to 86400 is needed")
+    }
+}
+
+impl From<Seconds> for Duration {
+    fn from(seconds: Seconds) -> Self {
+        Self::from_secs_f64(seconds.0)
+    }
 }
 
 /// What a finished write withstands.

@@ -1,8 +1,13 @@
 //! What every command works with.
 
-use std::{ffi::OsStr, sync::Arc};
+use std::{
+    ffi::OsStr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use datastore_open::{Create, OpenOptions, Registry, StoreUrl};
+use futures_util::future::{Either, select};
 use interface_datastore::{AbortSignal, Bytes, Datastore, ErrorKind, Key};
 
 use crate::{
@@ -11,6 +16,10 @@ use crate::{
     key_text::KeyForm,
     progress::Screen,
 };
+
+/// Between two tries to open a store that another program has open; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(80);
 
 /// The schemes, the options of every command, and the signal that stops it.
 #[derive(Debug)]
@@ -62,7 +71,46 @@ impl Context {
         url: &StoreUrl,
         options: OpenOptions,
     ) -> Outcome<Arc<dyn Datastore>> {
-        Ok(self.registry.open_url(url, options).await?)
+        self.open_within(url, options, self.global.wait.into())
+            .await
+    }
+
+    /// Opens a store; one that another program has open is tried again for as long as `wait`.
+    pub(crate) async fn open_within(
+        &self,
+        url: &StoreUrl,
+        options: OpenOptions,
+        wait: Duration,
+    ) -> Outcome<Arc<dyn Datastore>> {
+        let begun = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let opened = self.registry.open_url(url, options.clone()).await;
+            match opened {
+                Err(error) if error.kind() == ErrorKind::Locked => {
+                    let left = wait.saturating_sub(begun.elapsed());
+                    if left.is_zero() {
+                        return Err(error.into());
+                    }
+                    self.sleep(pause.min(left)).await?;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                opened => return Ok(opened?),
+            }
+        }
+    }
+
+    /// Sleeps, unless a signal comes.
+    pub(crate) async fn sleep(&self, time: Duration) -> Outcome<()> {
+        let aborted = std::pin::pin!(self.abort.aborted());
+        let slept = std::pin::pin!(tokio::time::sleep(time));
+        match select(aborted, slept).await {
+            Either::Left(_) => Err(Failure::Interrupted {
+                signal: 0,
+                advice: "nothing is half done".into(),
+            }),
+            Either::Right(_) => Ok(()),
+        }
     }
 
     /// Opens the target of a copy; none if it is a dry run and there is no such store.

@@ -24,7 +24,7 @@ fn peak(folder: &Path, args: &[&str]) -> u64 {
     let mut child = command
         .args(args)
         .current_dir(folder)
-        .env_remove("DATASTORE_URL")
+        .env("DATASTORE_URL", "fs:store")
         .stdout(Stdio::null())
         .spawn()
         .expect("starts");
@@ -71,8 +71,8 @@ fn one_value_larger_than_the_limit() {
     check(folder, &["put", "/large", "--file", "large"]);
     check(folder, &["get", "/large", "-o", "back"]);
     check(folder, &["get", "/large"]);
-    check(folder, &["cp", "-q", "datastore.d", "dst", "--verify"]);
-    check(folder, &["cp", "-q", "datastore.d", "dst", "--resume"]);
+    check(folder, &["cp", "-q", "store", "dst", "--verify"]);
+    check(folder, &["cp", "-q", "store", "dst", "--resume"]);
     check(folder, &["export", "-q", "out"]);
     check(folder, &["-s", "again", "import", "-q", "out"]);
     for copy in ["back", "dst/large.data", "out/large", "again/large.data"] {
@@ -124,7 +124,7 @@ fn a_listing_of_many_keys() {
     let place = tempfile::tempdir().expect("a folder");
     let folder = place.path();
     let folders = if full() { 100 } else { 10 };
-    let store = folder.join("datastore.d");
+    let store = folder.join("store");
     for at in 0..folders {
         let at = store.join(format!("folder-{at}"));
         fs::create_dir_all(&at).expect("made");

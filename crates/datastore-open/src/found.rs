@@ -67,6 +67,7 @@ impl Kind {
             Self::Flatfs => ("flatfs", &[][..]),
             Self::Leveldb => ("leveldb", &[][..]),
             Self::Kubo => ("kubo", &[][..]),
+            Self::Fjall | Self::Redb if cfg!(feature = "kv") => ("kv", &[][..]),
             Self::Fjall => ("fjall", &[][..]),
             Self::Redb => ("redb", &[][..]),
             Self::RocksLike | Self::Badger => return None,

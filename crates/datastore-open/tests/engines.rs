@@ -181,8 +181,8 @@ fn no_kind_of_store_is_taken_for_another() {
         ("fs", "fs:ROOT/fs"),
         ("sharded", "fs:ROOT/sharded?sharding=marked"),
         ("flatfs", "flatfs:ROOT/flatfs"),
-        ("fjall", "fjall:ROOT/fjall"),
-        ("redb", "redb:ROOT/redb"),
+        ("fjall", "kv:ROOT/fjall"),
+        ("redb", "kv:ROOT/redb"),
         ("leveldb", "leveldb:ROOT/leveldb"),
         ("kubo", "kubo:ROOT/kubo"),
         ("rocksdb", "-"),
@@ -192,7 +192,7 @@ fn no_kind_of_store_is_taken_for_another() {
     ] {
         for scheme in ["kv", "fjall", "redb", "fs", "flatfs", "leveldb", "kubo"] {
             let own = opens.starts_with(&format!("{scheme}:"))
-                || scheme == "kv" && ["fjall", "redb"].contains(&name)
+                || scheme == name
                 || scheme == "fs" && name == "js"
                 || scheme == "flatfs" && name == "sharded";
             if own {

@@ -4,7 +4,8 @@ use std::{collections::HashMap, ffi::OsString, time::Duration};
 
 use futures_util::TryStreamExt;
 use interface_datastore::{
-    Bytes, Datastore, GetOptions, Key, Query, QueryOptions, Version, WatchEvent, WatchOptions,
+    Bytes, Datastore, DatastoreExt, ErrorKind, GetOptions, Key, Query, QueryOptions, Version,
+    WatchEvent, WatchOptions,
 };
 use serde_json::json;
 
@@ -16,9 +17,10 @@ use crate::{
 
 /// Tell changes as they happen, until interrupted
 ///
-/// The store is listed again and again, and what differs is told: so changes made by other programs are seen. It takes
-/// memory for every key watched. A change is missed if another one undoes it before the next look, or if it keeps the
-/// size of the value and the store has no versions.
+/// The store is opened and listed again and again, and what differs is told: so changes made by other programs are seen, and
+/// between two looks they can open stores that one program at a time may have. It takes memory for every key watched. A
+/// change is missed if another one undoes it before the next look, or if it keeps the size of the value and the store has
+/// no versions.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Only keys that begin with these bytes
@@ -44,17 +46,20 @@ fn seconds(text: &str) -> Result<f64, String> {
 
 pub(crate) async fn run(args: Args, context: &Context, out: &mut Output) -> Outcome {
     let prefix = context.prefix(args.prefix.as_deref())?;
-    let store = context.open_to_read().await?;
     let mut left = args.count.unwrap_or(u64::MAX);
     if args.events {
-        return listen(&*store, &prefix, context, out, left).await;
+        return listen(&prefix, context, out, left).await;
     }
     let interval = Duration::from_secs_f64(args.interval);
-    let mut known = look(&*store, &prefix, context).await?;
+    let mut known = look(&prefix, context).await?;
     context.notice(&format!("watching {} keys", known.len()));
     while left > 0 {
-        pause(interval, context).await?;
-        let now = look(&*store, &prefix, context).await?;
+        context.sleep(interval).await.map_err(|_| stopped())?;
+        let now = match look(&prefix, context).await {
+            // Whoever has it open for long is waited for.
+            Err(Failure::Store(error)) if error.kind() == ErrorKind::Locked => continue,
+            looked => looked?,
+        };
         for event in differences(&known, &now) {
             if left > 0 {
                 left -= 1;
@@ -70,11 +75,8 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Output) -> Outc
 type Mark = (Option<u64>, Option<Version>);
 
 /// All keys with their marks.
-async fn look(
-    store: &dyn Datastore,
-    prefix: &Bytes,
-    context: &Context,
-) -> Outcome<HashMap<Key, Mark>> {
+async fn look(prefix: &Bytes, context: &Context) -> Outcome<HashMap<Key, Mark>> {
+    let store = context.open_to_read().await?;
     let options = QueryOptions::default().with_abort(context.abort.clone());
     let mut entries = store.query_opts(Query::prefix(prefix).sizes_only(), options);
     let versions = store.capabilities(&Key::root()).versions.may();
@@ -89,6 +91,8 @@ async fn look(
         }
         found.insert(entry.key, (entry.size, entry.version));
     }
+    drop(entries);
+    store.close().await?;
     Ok(found)
 }
 
@@ -109,22 +113,8 @@ fn differences(before: &HashMap<Key, Mark>, after: &HashMap<Key, Mark>) -> Vec<W
     events
 }
 
-async fn pause(interval: Duration, context: &Context) -> Outcome<()> {
-    let aborted = std::pin::pin!(context.abort.aborted());
-    let slept = std::pin::pin!(tokio::time::sleep(interval));
-    match futures_util::future::select(aborted, slept).await {
-        futures_util::future::Either::Left(_) => Err(stopped()),
-        futures_util::future::Either::Right(_) => Ok(()),
-    }
-}
-
-async fn listen(
-    store: &dyn Datastore,
-    prefix: &Bytes,
-    context: &Context,
-    out: &mut Output,
-    mut left: u64,
-) -> Outcome {
+async fn listen(prefix: &Bytes, context: &Context, out: &mut Output, mut left: u64) -> Outcome {
+    let store = context.open_to_read().await?;
     let options = WatchOptions::default().with_abort(context.abort.clone());
     let mut events = store.watch_opts(&Key::root(), options).await?;
     while left > 0 {

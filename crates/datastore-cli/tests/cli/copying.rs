@@ -193,7 +193,7 @@ fn senseless_copies_are_refused() {
             "",
             2,
             "",
-            "known schemes: flatfs, fs, leveldb, mem",
+            "known schemes: fjall, flatfs, fs, kubo, kv, leveldb, mem, redb",
         ),
         (&["cp", "src"], "", 2, "", "required"),
         (

@@ -179,7 +179,7 @@ fn imports_resume_and_rehearse() {
     let ran = sandbox.run(&["import", "tree", "--dry-run"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(ran.out.lines().count(), 2, "{ran:?}");
-    assert!(!sandbox.path("datastore.d").exists());
+    assert!(!sandbox.path("datastore.kv").exists());
     sandbox.all(&[&["put", "/a", "1"]]);
     sandbox.check(&[
         (

@@ -10,6 +10,7 @@ mod help;
 #[cfg(unix)]
 mod interrupted;
 mod listing;
+mod stores;
 mod support;
 #[cfg(target_os = "linux")]
 mod terminal;

@@ -63,10 +63,10 @@ fn a_bar_on_a_terminal_and_lines_elsewhere() {
         "{shown:?}"
     );
     for quiet in ["--quiet", "--json"] {
-        let shown = on_terminal(&sandbox, &["cp", "datastore.d", "copy", quiet]);
+        let shown = on_terminal(&sandbox, &["cp", "kv:datastore.kv", "copy", quiet]);
         assert_eq!(shown, "", "{quiet}");
     }
-    let plain = sandbox.run(&["cp", "datastore.d", "again"]);
+    let plain = sandbox.run(&["cp", "kv:datastore.kv", "again"]);
     assert!(
         plain.err.starts_with("datastore: copied 3,000 keys") && !plain.err.contains('\u{1b}'),
         "{plain:?}"

@@ -2,7 +2,10 @@
 
 use std::{env, path::Path, process::Command};
 
-use crate::support::{PROGRAM, Ran, Sandbox};
+use crate::{
+    stores::kubo_repository,
+    support::{PROGRAM, Ran, Sandbox},
+};
 
 /// Commands (`$ …`) with the lines that follow them.
 fn steps(readme: &str) -> Vec<(String, String)> {
@@ -22,8 +25,7 @@ fn steps(readme: &str) -> Vec<(String, String)> {
 }
 
 /// Runs the commands of a page one after another, and compares what they write.
-fn runs_as_written(page: &str, at_least: usize) {
-    let sandbox = Sandbox::new();
+fn runs_as_written(sandbox: &Sandbox, page: &str, at_least: usize) {
     let programs = Path::new(PROGRAM).parent().expect("a folder");
     let old = env::var_os("PATH").unwrap_or_default();
     let search =
@@ -42,10 +44,19 @@ fn runs_as_written(page: &str, at_least: usize) {
 
 #[test]
 fn the_tour_does_what_it_says() {
-    runs_as_written(include_str!("../../README.md"), 16);
+    runs_as_written(&Sandbox::new(), include_str!("../../README.md"), 16);
 }
 
 #[test]
 fn the_guide_to_the_blocks_of_kubo_does_what_it_says() {
-    runs_as_written(include_str!("../../guides/kubo-blocks.md"), 12);
+    let page = include_str!("../../guides/kubo-blocks.md");
+    runs_as_written(&Sandbox::new(), page, 12);
+}
+
+#[test]
+fn the_guide_to_whole_kubo_repositories_does_what_it_says() {
+    let sandbox = Sandbox::new();
+    kubo_repository(&sandbox);
+    let page = include_str!("../../guides/kubo-repository.md");
+    runs_as_written(&sandbox, page, 9);
 }
