@@ -72,7 +72,6 @@ impl<S> Victim<S> {
             let mut start = 0;
             for kill in first..kills.min(first + KILLS_PER_FOLDER) {
                 let told = self.kill_one(folder.path(), start, &mut Rng::with_seed(kill));
-                eprintln!("kill {kill} from step {start}: {told:?}");
                 (self.look)(folder.path(), &mut state, start, told);
                 start = told.next(start);
             }

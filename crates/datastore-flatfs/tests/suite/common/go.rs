@@ -23,8 +23,9 @@ impl Go {
     /// Empties the folder for temporary files, whoever uses it, and trusts the number of bytes that it finds.
     pub(crate) fn open(dir: &Path) -> Self {
         let temp = dir.join(TEMP);
-        if temp.exists() {
-            fs::remove_dir_all(&temp).unwrap();
+        // Ours may be writing a file there; the original fails then, and is started again.
+        while temp.exists() {
+            let _ = fs::remove_dir_all(&temp);
         }
         fs::create_dir(&temp).unwrap();
         let shard = fs::read_to_string(dir.join("SHARDING")).unwrap();
