@@ -1,8 +1,11 @@
 //! What npm packages and goleveldb wrote is read: by key, in order, both ways, in parts.
 
+use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use datastore_leveldb::LevelOptions;
+use datastore_leveldb::{LevelOptions, Lock};
 use futures::TryStreamExt;
 use interface_datastore::query::{Filter, Order};
 use interface_datastore::{
@@ -264,29 +267,44 @@ fn space_taken() {
     assert_eq!(none.bytes, 0);
 }
 
+/// Every file with its contents and the time when it was last changed, and the folder's own time.
+fn files(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let files = entries.map(|entry| entry.unwrap().path());
+    let seen = files.chain([folder.to_owned()]).map(|path| {
+        let contents = match path.is_dir() {
+            true => Vec::new(),
+            false => std::fs::read(&path).unwrap(),
+        };
+        let changed = path.metadata().unwrap().modified().unwrap();
+        (path, (contents, changed))
+    });
+    seen.collect()
+}
+
 #[test]
 fn nothing_is_written() {
+    let locks: &[Lock] = match cfg!(target_os = "linux") {
+        true => &[Lock::Respect, Lock::Ignore, Lock::Hold],
+        false => &[Lock::Respect, Lock::Ignore],
+    };
     for name in ALL {
-        let folder = copy(name);
-        let files = || {
-            let mut files: Vec<_> = std::fs::read_dir(folder.path())
-                .unwrap()
-                .map(|entry| entry.unwrap())
-                .map(|entry| {
-                    (
-                        entry.file_name(),
-                        entry.metadata().unwrap().modified().unwrap(),
-                    )
-                })
-                .collect();
-            files.sort();
-            files
-        };
-        let before = files();
-        let store = open(folder.path(), LevelOptions::new()).unwrap();
-        listed(&store, Query::all()).unwrap();
-        codes(&store);
-        block_on(store.close()).unwrap();
-        assert_eq!(files(), before, "{name}");
+        for lock in locks {
+            for salvage in [false, true] {
+                let folder = copy(name);
+                if salvage {
+                    // So that there is something that others would repair.
+                    std::fs::remove_file(folder.path().join("CURRENT")).unwrap();
+                }
+                let before = files(folder.path());
+                let options = LevelOptions::new().with_lock(*lock).with_salvage(salvage);
+                let store = open(folder.path(), options).unwrap();
+                listed(&store, Query::all()).unwrap();
+                codes(&store);
+                block_on(store.sync(&Key::root())).unwrap();
+                block_on(store.close()).unwrap();
+                assert!(files(folder.path()) == before, "{name} {lock:?} {salvage}");
+            }
+        }
     }
 }

@@ -169,6 +169,64 @@ fn a_lock_of_ours_keeps_writers_away_until_closed() {
     lock_as_go_does(folder.path()).unwrap();
 }
 
+/// The variable that names the file which the child holds.
+#[cfg(unix)]
+const HOLD: &str = "RS_STORES_TEST_HOLD";
+
+/// The child: takes the lock as LevelDB does, and keeps it until its input ends.
+#[cfg(unix)]
+fn hold(path: &std::ffi::OsStr) {
+    use std::io::{Read, Write};
+
+    let file = File::options().write(true).open(path).unwrap();
+    rustix::fs::fcntl_lock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+    std::io::stdout().write_all(b"\nheld\n").unwrap();
+    std::io::stdout().flush().unwrap();
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_database_that_another_process_holds_is_refused() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    if let Some(path) = std::env::var_os(HOLD) {
+        return hold(&path);
+    }
+    let folder = copy("log");
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture"])
+        .arg("open::a_database_that_another_process_holds_is_refused")
+        .env(HOLD, folder.path().join("LOCK"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(child.stdout.take().unwrap());
+    let mut lines = said.lines().map(Result::unwrap);
+    assert!(lines.any(|line| line == "held"), "the child holds the lock");
+    for lock in [Lock::Respect, Lock::Hold] {
+        let error = open(folder.path(), LevelOptions::new().with_lock(lock)).unwrap_err();
+        let expected = match lock {
+            Lock::Hold if !cfg!(target_os = "linux") => ErrorKind::Unsupported,
+            _ => ErrorKind::Locked,
+        };
+        assert_eq!(error.kind(), expected, "{error}");
+        if expected == ErrorKind::Locked {
+            let holder = format!("process {}", child.id());
+            assert!(error.to_string().contains(&holder), "{error}");
+        }
+    }
+    let beside = open(folder.path(), LevelOptions::new().with_lock(Lock::Ignore)).unwrap();
+    let read = listed(&beside, Query::all()).unwrap();
+    assert!(read.into_iter().eq(expected("log")));
+    drop(child.stdin.take());
+    // Its output is read to the end, or it could not write the rest.
+    assert!(lines.count() > 0 && child.wait().unwrap().success());
+    open(folder.path(), LevelOptions::new()).unwrap();
+}
+
 /// As when a library in this process has the database open: its lock ends if this process closes the file anywhere.
 #[cfg(target_os = "linux")]
 #[test]
