@@ -93,7 +93,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A Kubo repository: blocks made by the program, and a database that npm classic-level wrote.
+/// A Kubo repository: blocks made by the program, and a database that goleveldb wrote with Kubo's options.
 pub(crate) fn kubo_repository(sandbox: &Sandbox) {
     const SPEC: &str = r#"{"mounts":[{"mountpoint":"/blocks","path":"blocks","shardFunc":"/repo/flatfs/shard/v1/next-to-last/2","type":"flatfs"},{"mountpoint":"/","path":"datastore","type":"levelds"}],"type":"mount"}"#;
     let config = SPEC.replace(r#""type":"flatfs""#, r#""type":"flatfs","sync":false"#);
@@ -103,8 +103,8 @@ pub(crate) fn kubo_repository(sandbox: &Sandbox) {
         "repo/config",
         format!(r#"{{"Datastore": {{"Spec": {config}}}}}"#),
     );
-    let database =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../datastore-leveldb/tests/fixtures/compacted");
+    let database = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../datastore-leveldb/tests/fixtures/goleveldb/kubo");
     copy(&database, &sandbox.path("repo/datastore"));
     sandbox.all(&[&["flatfs", "create", "repo/blocks", "next-to-last/2"]]);
     for (key, value) in [
@@ -130,7 +130,7 @@ fn stores_that_are_only_read_say_so() {
     for (url, key, instead) in [
         (
             "leveldb:repo/datastore",
-            "/pins/0002",
+            "/pins/pin/PIN00001",
             "copy the entries into another store",
         ),
         (

@@ -16,8 +16,11 @@ fn long(kind: &str, number: usize) -> Key {
     ))
 }
 
-/// Name, how many tables there are, and the keys that were put by number with how many of them are left.
-const DATABASES: &[(&str, usize, &[(&str, usize, usize)])] = &[
+/// Keys of a kind: how many were put, and how many of them are left.
+type Kind = (&'static str, usize, usize);
+
+/// Name, how many tables there are, and the keys that were put by number.
+const DATABASES: &[(&str, usize, &[Kind])] = &[
     (
         "levels_snappy",
         4,
@@ -53,7 +56,7 @@ fn put_again_and_deleted() {
                 match expected.get(key.as_bytes()) {
                     Some(value) => assert_eq!(got.unwrap(), *value, "{name} {key}"),
                     None => {
-                        assert_eq!(got.unwrap_err().kind(), ErrorKind::NotFound, "{name} {key}")
+                        assert_eq!(got.unwrap_err().kind(), ErrorKind::NotFound, "{name} {key}");
                     }
                 }
                 has
