@@ -185,13 +185,13 @@ impl Tree {
     /// [`Reason::LinkInTheWay`] for a link before the last component and what else asking meets.
     pub fn metadata(&self, path: &Path, wait: Wait) -> Result<Option<Metadata>> {
         let fs = &self.inner.fs;
-        let (folder, name) = split(path);
-        let found = match (wait, self.kept.is_some()) {
-            (Wait::Yes, true) => self
-                .kept_dir(folder)
-                .map(|dir| fs.metadata(&dir, Path::new(name), wait)),
-            _ => None,
+        let in_kept = || {
+            let (folder, name) = split(path);
+            let dir = self.kept_dir(folder)?;
+            Some(fs.metadata(&dir, Path::new(name), wait))
         };
+        let may_wait = wait == Wait::Yes && self.kept.is_some();
+        let found = may_wait.then(in_kept).flatten();
         let by_path = || self.beneath(path, wait, |at, path| fs.metadata(at, path, wait));
         match found.unwrap_or_else(by_path) {
             Ok(found) => Ok(Some(found)),

@@ -1,5 +1,6 @@
 //! Reading single values.
 
+use std::borrow::Borrow;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -40,7 +41,7 @@ impl FsDatastore {
         }
         let operation = options.operation();
         let request = Request {
-            key: key.clone(),
+            key,
             place: inner.layout.place(key),
             options,
         };
@@ -78,14 +79,14 @@ impl FsDatastore {
     }
 }
 
-/// A read of one key.
-pub(crate) struct Request {
-    pub(crate) key: Key,
+/// A read of one key, owned or not.
+pub(crate) struct Request<K = Key> {
+    pub(crate) key: K,
     pub(crate) place: Place,
     pub(crate) options: GetOptions,
 }
 
-impl Request {
+impl<K: Borrow<Key>> Request<K> {
     pub(crate) fn read(&self, tree: &Tree, wait: Wait) -> Result<Entry, Failure> {
         let found = match self.options.want {
             Want::Exists | Want::Metadata => self.read_metadata(tree, wait)?,
@@ -94,7 +95,7 @@ impl Request {
                 None => None,
             },
         };
-        Ok(found.ok_or_else(|| Error::not_found(self.options.operation(), &self.key))?)
+        Ok(found.ok_or_else(|| Error::not_found(self.options.operation(), self.key.borrow()))?)
     }
 
     fn read_metadata(&self, tree: &Tree, wait: Wait) -> Result<Option<Entry>, Failure> {
@@ -102,7 +103,11 @@ impl Request {
             return Ok(None);
         };
         self.check_version(&metadata)?;
-        Ok(Some(entry(&self.key, &metadata)))
+        let key = self.key.borrow();
+        Ok(Some(match self.options.want {
+            Want::Exists => Entry::of_key(key.clone()),
+            _ => entry(key, &metadata),
+        }))
     }
 
     fn read_value(&self, file: &OpenFile, wait: Wait) -> Result<Entry, Failure> {
@@ -111,10 +116,10 @@ impl Request {
         let range = match self.options.want {
             Want::Range(range) => range
                 .resolve(metadata.len)
-                .map_err(|error| error.with_key(&self.key))?,
+                .map_err(|error| error.with_key(self.key.borrow()))?,
             _ => 0..metadata.len,
         };
-        let mut entry = entry(&self.key, metadata);
+        let mut entry = entry(self.key.borrow(), metadata);
         entry.value = Some(file.read(range, wait)?);
         Ok(entry)
     }
@@ -122,8 +127,8 @@ impl Request {
     pub(crate) fn check_version(&self, metadata: &Metadata) -> Result<()> {
         match &self.options.if_version {
             Some(wanted) if *wanted != version_of(metadata) => {
-                let error =
-                    Error::new(ErrorKind::PreconditionFailed, Operation::Get).with_key(&self.key);
+                let error = Error::new(ErrorKind::PreconditionFailed, Operation::Get)
+                    .with_key(self.key.borrow());
                 Err(error.with_detail("the value has another version"))
             }
             _ => Ok(()),

@@ -37,19 +37,23 @@ pub(super) enum Fitness {
 impl Layout {
     /// Whether a key can lie in the plain layout.
     pub(super) fn fitness(&self, key: &[u8]) -> Fitness {
-        if key.len() > MAX_PLAIN_KEY || std::str::from_utf8(key).is_err() {
+        if key.len() > MAX_PLAIN_KEY {
             return Fitness::Unfit;
         }
+        // As a string it is taken apart much faster.
+        let Ok(key) = std::str::from_utf8(key) else {
+            return Fitness::Unfit;
+        };
         if self.is_apart(key) {
             return Fitness::Unfit;
         }
         let mut fitness = Fitness::Plain;
-        let mut names = key.split(|byte| *byte == b'/').skip(1).peekable();
+        let mut names = key.split('/').skip(1).peekable();
         while let Some(name) = names.next() {
             let folder = names.peek().is_some();
-            fitness = fitness.max(self.name_fitness(name, folder));
+            fitness = fitness.max(self.name_fitness(name.as_bytes(), folder));
         }
-        if key == b"/" {
+        if key == "/" {
             // The one empty name that the JavaScript store has a file for.
             return Fitness::Demoted;
         }
@@ -58,12 +62,18 @@ impl Layout {
 
     /// Whether the plain path of a key would lie in the reserved folder, be the folder of another key, or look like a
     /// temporary file of the JavaScript store.
-    fn is_apart(&self, key: &[u8]) -> bool {
+    fn is_apart(&self, key: &str) -> bool {
         let path = key.get(1..).unwrap_or_default();
-        let mut names = path.split(|byte| *byte == b'/');
-        let stem = names.next_back().unwrap_or_default();
+        let mut names = path.split('/');
+        let stem = names.next_back().unwrap_or_default().as_bytes();
+        let top = names.next().map(str::as_bytes);
+        let first = stem.first().or(self.extension.as_bytes().first());
+        if first.is_some_and(|first| *first != b'.') {
+            // No name of a file that is apart starts so.
+            return top.is_some_and(is_reserved);
+        }
         let file = || stem.iter().chain(self.extension.as_bytes());
-        let reserved = match names.next() {
+        let reserved = match top {
             Some(top) => is_reserved(top),
             None => file().map(u8::to_ascii_lowercase).eq(RESERVED.bytes()),
         };
@@ -84,14 +94,16 @@ impl Layout {
             name.len() + self.extension.len() > MAX_FILE_NAME
         };
         let no_folder = matches!(name, b"." | b"..");
-        if too_long || name.is_empty() || (folder && no_folder) || name.contains(&0) {
+        // Counted, so that many bytes are looked at at a time.
+        let count = |odd: u8| name.iter().filter(|byte| **byte == odd).count();
+        if too_long || name.is_empty() || (folder && no_folder) || count(0) > 0 {
             return Fitness::Unfit;
         }
         if self.names == Names::Portable && !is_portable(name, folder) {
             // On a file system that ignores case, looking for it there would find another key.
             return Fitness::Unfit;
         }
-        if name.contains(&b'\\') {
+        if count(b'\\') > 0 {
             // On Windows this divides folders; elsewhere the JavaScript store keeps it but lists it wrongly.
             return if cfg!(windows) {
                 Fitness::Unfit
@@ -149,6 +161,13 @@ pub(super) fn is_reserved(name: &[u8]) -> bool {
 }
 
 fn is_device(name: &[u8]) -> bool {
+    // What these start with; most names are told by it.
+    if !matches!(
+        name.first().map(u8::to_ascii_lowercase),
+        Some(b'a' | b'c' | b'l' | b'n' | b'p')
+    ) {
+        return false;
+    }
     let stem = name.split(|byte| *byte == b'.').next().unwrap_or_default();
     let stem = stem.trim_ascii_end();
     if stem.len() > MAX_DEVICE {
