@@ -1,5 +1,7 @@
 //! A log of blocks in a folder of files, one file a block: `cargo run -p datastore-kv --example log_in_a_folder`.
 
+#![expect(clippy::print_stdout, reason = "it shows what the log holds")]
+
 use std::error::Error;
 
 use datastore_engine::{Batch, CommitOptions, Durability, Engine, EngineReader, Scan};

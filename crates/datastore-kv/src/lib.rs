@@ -23,6 +23,8 @@ mod write;
 pub use datastore_fjall as fjall;
 #[cfg(feature = "redb")]
 pub use datastore_redb as redb;
+#[cfg(feature = "sled")]
+pub use datastore_sled as sled;
 
 pub use self::{
     error::open_error,
