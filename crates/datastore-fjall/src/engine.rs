@@ -16,12 +16,14 @@ use crate::{
     error::interrupted,
     read::{self, Snapshot},
     upkeep,
+    writes::Writes,
 };
 
 /// An open database and its one keyspace. The order of the fields is that of closing.
 pub(crate) struct Opened {
     pub(crate) entries: fjall::Keyspace,
     pub(crate) database: fjall::Database,
+    pub(crate) writes: Writes,
 }
 
 /// A fjall database as an ordered engine. A cheap handle: clones share the database.

@@ -9,6 +9,7 @@ mod options;
 mod read;
 mod torn_log;
 mod upkeep;
+mod writes;
 
 pub use datastore_files::Blocking;
 

@@ -14,6 +14,7 @@ use crate::{
     engine::Opened,
     error::{LOCK, translate},
     torn_log,
+    writes::Writes,
 };
 
 /// The one keyspace: keys and values as they are.
@@ -144,7 +145,12 @@ fn open_database(options: &FjallOptions, folder: &Path) -> Result<Opened> {
     }
     let entries = database.keyspace(KEYSPACE, || options.keyspace());
     let entries = entries.map_err(|error| translate(folder, error))?;
-    Ok(Opened { entries, database })
+    let writes = Writes::default();
+    Ok(Opened {
+        entries,
+        database,
+        writes,
+    })
 }
 
 fn foreign(folder: &Path, detail: &'static str) -> Error {
