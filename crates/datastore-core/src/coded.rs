@@ -75,16 +75,22 @@ impl<C: Codec> Coded<C> {
         self.codec.encode(operation, key, value)
     }
 
-    /// The entry with its value decoded, or without a value with the size that the decoded one has.
-    fn decode(&self, operation: Operation, mut entry: Entry) -> Result<Entry> {
+    /// The entry of `key` with its value decoded, or without a value with the size that the decoded one has.
+    fn decode(&self, operation: Operation, key: &Key, mut entry: Entry) -> Result<Entry> {
         if let Some(held) = entry.value.take() {
-            let value = self.codec.decode(operation, &entry.key, held)?;
+            let value = self.codec.decode(operation, key, held)?;
             entry.size = Some(value.len() as u64);
             entry.value = Some(value);
         } else if let Some(held) = entry.size {
-            entry.size = Some(self.codec.decoded_len(operation, &entry.key, held)?);
+            entry.size = Some(self.codec.decoded_len(operation, key, held)?);
         }
         Ok(entry)
+    }
+
+    /// An entry that bears its key, decoded.
+    fn decode_listed(&self, operation: Operation, entry: Entry) -> Result<Entry> {
+        let key = entry.key.clone();
+        self.decode(operation, &key, entry)
     }
 
     fn encode_batch(&self, batch: Batch) -> Result<Batch> {
@@ -147,17 +153,21 @@ impl<C: Codec> Datastore for Coded<C> {
             let (want, operation) = (options.want, options.operation());
             if !matches!(want, Want::Value | Want::Range(_)) {
                 let entry = self.inner.get_opts(key, options).await?;
-                return self.decode(operation, entry);
+                return self.decode(operation, key, entry);
             }
             let whole = options.with_want(Want::Value);
             let entry = self.inner.get_opts(key, whole).await?;
-            whole_values::cut(self.decode(operation, entry)?, want)
+            let entry = self.decode(operation, key, entry)?;
+            if want == Want::Value {
+                return Ok(entry);
+            }
+            whole_values::cut(key, entry, want)
         })
     }
 
     fn query_opts(&self, query: Query, options: QueryOptions) -> BoxStream<'static, Result<Entry>> {
         let own = self.clone();
-        let open = move |entry| own.decode(Operation::Query, entry);
+        let open = move |entry| own.decode_listed(Operation::Query, entry);
         whole_values::query(&*self.inner, query, options, open)
     }
 
@@ -196,7 +206,9 @@ impl<C: Codec> Datastore for Coded<C> {
     ) -> BoxStream<'static, Result<Entry>> {
         let own = self.clone();
         let entries = self.inner.get_many_opts(source, options);
-        whole_values::until_error(entries.map(move |entry| own.decode(Operation::Get, entry?)))
+        whole_values::until_error(
+            entries.map(move |entry| own.decode_listed(Operation::Get, entry?)),
+        )
     }
 
     fn write_opts<'a>(

@@ -41,7 +41,7 @@ pub(crate) fn check_len(len: u64, limit: u64, key: &Key) -> Result<()> {
 }
 
 /// Takes out of an entry with its whole value what was wanted.
-pub(crate) fn cut(mut entry: Entry, want: Want) -> Result<Entry> {
+pub(crate) fn cut(key: &Key, mut entry: Entry, want: Want) -> Result<Entry> {
     let value = entry.value.take().unwrap_or_default();
     entry.size = Some(value.len() as u64);
     entry.value = match want {
@@ -49,7 +49,7 @@ pub(crate) fn cut(mut entry: Entry, want: Want) -> Result<Entry> {
         Want::Range(range) => {
             let part = range
                 .resolve_in(value.len())
-                .map_err(|error| error.with_key(&entry.key))?;
+                .map_err(|error| error.with_key(key))?;
             Some(value.slice(part))
         }
         _ => None,

@@ -8,7 +8,7 @@ use crate::{BoxStream, Key, Result, Timestamp, Version};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
-    /// The key.
+    /// The key; the root if [it was to be left out](crate::GetOptions::omit_key).
     pub key: Key,
     /// The value, or the range of it that was asked for; none if the value was not asked for.
     pub value: Option<Bytes>,

@@ -48,7 +48,7 @@ pub trait DatastoreExt: Datastore {
     /// # Errors
     /// As [`Datastore::get_opts`].
     fn get<'a>(&'a self, key: &'a Key) -> impl Future<Output = Result<Bytes>> + MaybeSend {
-        let entry = self.get_opts(key, GetOptions::default());
+        let entry = self.get_opts(key, GetOptions::default().with_omit_key(true));
         async { entry.await.map(Entry::into_value) }
     }
 
@@ -73,7 +73,8 @@ pub trait DatastoreExt: Datastore {
         key: &'a Key,
         range: impl RangeBounds<u64>,
     ) -> impl Future<Output = Result<Bytes>> + MaybeSend {
-        let entry = self.get_opts(key, GetOptions::range(ByteRange::of(range)));
+        let options = GetOptions::range(ByteRange::of(range)).with_omit_key(true);
+        let entry = self.get_opts(key, options);
         async { entry.await.map(Entry::into_value) }
     }
 
@@ -82,7 +83,7 @@ pub trait DatastoreExt: Datastore {
     /// # Errors
     /// As [`Datastore::get_opts`].
     fn get_size<'a>(&'a self, key: &'a Key) -> impl Future<Output = Result<u64>> + MaybeSend {
-        let entry = self.metadata(key);
+        let entry = self.get_opts(key, GetOptions::metadata().with_omit_key(true));
         async { entry.await.map(|entry| entry.size.unwrap_or_default()) }
     }
 
@@ -99,7 +100,7 @@ pub trait DatastoreExt: Datastore {
     /// # Errors
     /// As [`Datastore::get_opts`]: that something went wrong is never told as `false`.
     fn has<'a>(&'a self, key: &'a Key) -> impl Future<Output = Result<bool>> + MaybeSend {
-        let entry = self.get_opts(key, GetOptions::exists());
+        let entry = self.get_opts(key, GetOptions::exists().with_omit_key(true));
         async { absent_is_ok(entry.await).map(|entry| entry.is_some()) }
     }
 

@@ -2,7 +2,9 @@
 
 use std::ops::{Bound, Range, RangeBounds};
 
-use crate::{AbortSignal, Durability, Error, ErrorKind, Operation, Result, Timestamp, Version};
+use crate::{
+    AbortSignal, Durability, Error, ErrorKind, Key, Operation, Result, Timestamp, Version,
+};
 
 /// What must hold of a key before a write takes effect.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -164,6 +166,10 @@ pub struct GetOptions {
     pub want: Want,
     /// Fail with [`ErrorKind::PreconditionFailed`] if the value has another version.
     pub if_version: Option<Version>,
+    /// The caller has no use for [`Entry::key`](crate::Entry::key): a store may leave it the root, which spares counting
+    /// the key's users up and down. A store that ignores this gives the key as ever; a wrapper that needs the key of an
+    /// inner store's entry clears it.
+    pub omit_key: bool,
     /// Cancels the call.
     pub abort: Option<AbortSignal>,
 }
@@ -199,6 +205,24 @@ impl GetOptions {
         Self {
             want: Want::Exists,
             ..Self::default()
+        }
+    }
+
+    /// The same with or without the key in the entry.
+    #[inline]
+    #[must_use]
+    pub fn with_omit_key(mut self, omit_key: bool) -> Self {
+        self.omit_key = omit_key;
+        self
+    }
+
+    /// The key that the entry of `key` shall bear.
+    #[inline]
+    pub fn key_of_entry(&self, key: &Key) -> Key {
+        if self.omit_key {
+            Key::root()
+        } else {
+            key.clone()
         }
     }
 

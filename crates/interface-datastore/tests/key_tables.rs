@@ -238,11 +238,56 @@ fn prefix_upper_bounds() {
 
 #[test]
 fn maps_are_searched_by_bytes() {
-    let key = Key::new("/a/b");
-    let hashed = HashMap::from([(key.clone(), 1)]);
-    let ordered = BTreeMap::from([(key, 1)]);
-    assert_eq!(hashed.get(&b"/a/b"[..]), Some(&1));
-    assert_eq!(ordered.get(&b"/a/b"[..]), Some(&1));
+    for bytes in ["/", "/a/b"] {
+        let key = Key::new(bytes);
+        let hashed = HashMap::from([(key.clone(), 1)]);
+        let ordered = BTreeMap::from([(key, 1)]);
+        assert_eq!(hashed.get(bytes.as_bytes()), Some(&1), "{bytes}");
+        assert_eq!(ordered.get(bytes.as_bytes()), Some(&1), "{bytes}");
+    }
+}
+
+#[test]
+fn the_root_is_one_key_however_it_is_made() {
+    let (root, a) = (Key::root(), Key::new("/a"));
+    for (how, key) in [
+        ("new", Key::new("")),
+        ("slashes", Key::new("//")),
+        ("raw", Key::raw("/").unwrap()),
+        ("clean path", Key::clean_path("a/..")),
+        ("no namespaces", Key::from_namespaces::<[&str; 0]>([])),
+        ("parent", a.parent()),
+        ("stripped", a.strip_namespace(&a).unwrap()),
+        ("stripped of the root", root.strip_namespace(&root).unwrap()),
+        ("child", root.child(&root)),
+        ("child of text", root.child_str("/")),
+        ("default", Key::default()),
+    ] {
+        assert_eq!(key, root, "{how}");
+        assert_eq!(key.as_bytes(), b"/", "{how}");
+        assert!(key.is_root() && key < a, "{how}");
+    }
+}
+
+#[test]
+fn a_child_takes_the_memory_of_no_key_in_use() {
+    let a = Key::new("/a");
+    for (child, spare) in [
+        ("/b", "/a/x"),
+        ("/b", "/a/longer"),
+        ("/b", "/x"),
+        ("/b", "/"),
+        ("/", "/x"),
+        ("/", "/"),
+    ] {
+        let (child, held) = (Key::new(child), Key::new(spare));
+        let expected = a.child(&child);
+        assert_eq!(a.child_reusing(&child, held.clone()), expected, "{spare}");
+        assert_eq!(held, Key::new(spare), "a key in use");
+        assert_eq!(a.child_reusing(&child, held), expected, "{spare}");
+        let below_root = Key::root().child_reusing(&child, Key::new(spare));
+        assert_eq!(below_root, child, "{spare}");
+    }
 }
 
 #[cfg(feature = "encodings")]

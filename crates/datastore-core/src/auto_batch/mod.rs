@@ -365,7 +365,7 @@ impl Datastore for AutoBatchDatastore {
                 return Ok(entry.with_version(None));
             };
             let entry = held.ok_or_else(|| Error::not_found(operation, key))?;
-            whole_values::cut(entry, options.want)
+            whole_values::cut(key, entry, options.want)
         })
     }
 

@@ -155,10 +155,10 @@ impl CacheDatastore {
                 version,
                 expires,
             } => {
-                let entry = Entry::of_value(key.clone(), value)
+                let entry = Entry::of_value(options.key_of_entry(key), value)
                     .with_version(version)
                     .with_expires(expires);
-                whole_values::cut(entry, options.want)
+                whole_values::cut(key, entry, options.want)
             }
         }
     }

@@ -82,7 +82,7 @@ impl Shared {
             }
             _ => Some(slot.value.clone()),
         };
-        let mut entry = Entry::of_size(key.clone(), size as u64)
+        let mut entry = Entry::of_size(options.key_of_entry(key), size as u64)
             .with_version(Some(version))
             .with_expires(slot.expires);
         entry.value = value;

@@ -53,6 +53,7 @@ impl TieredDatastore {
         if self.authority_decides(&options) {
             return self.authority.get_opts(key, options).await;
         }
+        let options = options.with_omit_key(false);
         let stamp = self.stamps.read(key);
         let mut above = Above::default();
         for (place, tier) in self.upper.iter().enumerate() {

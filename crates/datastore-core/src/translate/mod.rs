@@ -32,6 +32,9 @@ pub(crate) trait Mapping: fmt::Debug + MaybeSend + MaybeSync + 'static {
     /// The inner key; none if there is none from which [`outward`](Self::outward) leads back.
     fn inward(&self, outer: &Key) -> Option<Key>;
 
+    /// Takes back an inner key after a call, for the memory of it.
+    fn done(&self, _inner: Key) {}
+
     /// The outer key whose inner key this is; none if there is none.
     fn outward(&self, inner: &Key) -> Option<Key>;
 
@@ -150,24 +153,27 @@ impl<M: Mapping> Datastore for Translated<M> {
             self.check(options.abort.as_ref(), Operation::Put, Some(key))?;
             let inner = self.to_write(Operation::Put, key)?;
             let written = self.inner.put_opts(&inner, value, options).await;
+            self.mapping.done(inner);
             written.map_err(|error| self.outward_error(error))
         })
     }
 
     fn get_opts<'a>(&'a self, key: &'a Key, options: GetOptions) -> BoxFuture<'a, Result<Entry>> {
         Box::pin(async move {
-            let operation = options.operation();
+            let (operation, omit_key) = (options.operation(), options.omit_key);
             self.check(options.abort.as_ref(), operation, Some(key))?;
             let Some(inner) = self.mapping.inward(key) else {
                 return Err(Error::not_found(operation, key));
             };
-            match self.inner.get_opts(&inner, options).await {
-                Ok(mut entry) => {
-                    entry.key = key.clone();
-                    Ok(entry)
-                }
-                Err(error) => Err(self.outward_error(error)),
+            let mut found = self.inner.get_opts(&inner, options).await;
+            self.mapping.done(inner);
+            // In place: entries are large, and this is the way of every read.
+            match &mut found {
+                Ok(entry) if omit_key => entry.key = Key::root(),
+                Ok(entry) => entry.key = key.clone(),
+                Err(_) => found = found.map_err(|error| self.outward_error(error)),
             }
+            found
         })
     }
 
@@ -180,6 +186,7 @@ impl<M: Mapping> Datastore for Translated<M> {
             self.check(options.abort.as_ref(), Operation::Delete, Some(key))?;
             let inner = self.to_write(Operation::Delete, key)?;
             let deleted = self.inner.delete_opts(&inner, options).await;
+            self.mapping.done(inner);
             deleted.map_err(|error| self.outward_error(error))
         })
     }

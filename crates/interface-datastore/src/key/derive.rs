@@ -1,7 +1,5 @@
 //! Keys made of other keys.
 
-use triomphe::Arc;
-
 use super::parse::trim_slashes;
 use super::{Key, SEPARATOR};
 
@@ -41,7 +39,7 @@ impl Key {
     /// assert_eq!(Key::new("/a/Song").instance("x"), Key::new("/a/Song:x"));
     /// ```
     pub fn instance(&self, name: impl AsRef<[u8]>) -> Self {
-        Self::joined([&self.0, b":", trim_slashes(name.as_ref())])
+        Self::joined([self.as_bytes(), b":", trim_slashes(name.as_ref())])
     }
 
     /// `key` below this one: the bytes of both together, nothing cleaned. The root changes nothing on either side.
@@ -60,8 +58,24 @@ impl Key {
         } else if key.is_root() {
             self.clone()
         } else {
-            Self::joined([&self.0, &key.0])
+            Self::joined([self.as_bytes(), key.as_bytes()])
         }
+    }
+
+    /// As [`child`](Key::child), in the memory of `spare` if that is a key of the same length that nobody else holds: for
+    /// wrappers that join keys for each call, and are done with them when it ends.
+    ///
+    /// ```
+    /// # use interface_datastore::Key;
+    /// let (a, b) = (Key::new("/a"), Key::new("/b/c"));
+    /// assert_eq!(a.child_reusing(&b, Key::new("/a/b/x")), Key::new("/a/b/c"));
+    /// ```
+    #[inline]
+    pub fn child_reusing(&self, key: &Self, spare: Self) -> Self {
+        if self.is_root() || key.is_root() {
+            return self.child(key);
+        }
+        Self::joined_reusing(spare, [self.as_bytes(), key.as_bytes()])
     }
 
     /// [`child`](Key::child) of the key that [`new`](Key::new) makes of `text`.
@@ -75,8 +89,8 @@ impl Key {
         match text {
             _ if self.is_root() => Self::new(text),
             [] => self.clone(),
-            [SEPARATOR, ..] => Self::joined([&self.0, text]),
-            _ => Self::joined([&self.0, &[SEPARATOR], text]),
+            [SEPARATOR, ..] => Self::joined([self.as_bytes(), text]),
+            _ => Self::joined([self.as_bytes(), &[SEPARATOR], text]),
         }
     }
 
@@ -94,11 +108,11 @@ impl Key {
         if namespace.is_root() {
             return Some(self.clone());
         }
-        match self.0.strip_prefix(namespace.as_bytes())? {
+        match self.as_bytes().strip_prefix(namespace.as_bytes())? {
             [] => Some(Self::root()),
             // `/a/` is below `/a`, but the child of `/a` under the root is `/a` itself.
             [SEPARATOR] => None,
-            rest @ [SEPARATOR, ..] => Some(Self(Arc::from(rest))),
+            rest @ [SEPARATOR, ..] => Some(Self::of_bytes(rest)),
             _ => None,
         }
     }
@@ -130,7 +144,7 @@ impl Key {
     /// The bytes of the parent.
     fn parent_bytes(&self) -> &[u8] {
         let above = self
-            .0
+            .as_bytes()
             .rsplitn(2, |&byte| byte == SEPARATOR)
             .nth(1)
             .unwrap_or_default();

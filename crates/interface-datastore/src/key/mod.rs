@@ -18,6 +18,8 @@ pub use self::order::prefix_upper_bound;
 pub use self::parse::{InvalidKey, RandomError};
 
 use std::borrow::Borrow;
+use std::hash::{Hash, Hasher};
+
 use triomphe::Arc;
 
 /// The byte that divides namespaces.
@@ -42,8 +44,11 @@ const SEPARATOR: u8 = b'/';
 /// assert_eq!(actor.parent(), Key::new("/Comedy/MontyPython"));
 /// assert!(Key::new("/Comedy").is_ancestor_of(&actor));
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(Arc<[u8]>);
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key(
+    /// The bytes; none for the root, which is before all other keys as `/` starts them all.
+    Option<Arc<[u8]>>,
+);
 
 impl Key {
     /// The bytes of the key. They start with `/`.
@@ -54,7 +59,10 @@ impl Key {
     /// ```
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Some(bytes) => bytes,
+            None => &[SEPARATOR],
+        }
     }
 
     /// Whether this is the root, `/`: the key without a name, above all others.
@@ -66,7 +74,7 @@ impl Key {
     /// ```
     #[inline]
     pub fn is_root(&self) -> bool {
-        *self.0 == [SEPARATOR]
+        self.0.is_none()
     }
 }
 
@@ -79,12 +87,19 @@ impl Default for Key {
 
 impl AsRef<[u8]> for Key {
     fn as_ref(&self) -> &[u8] {
-        &self.0
+        self.as_bytes()
     }
 }
 
 impl Borrow<[u8]> for Key {
     fn borrow(&self) -> &[u8] {
-        &self.0
+        self.as_bytes()
+    }
+}
+
+/// As the bytes, so that a map over keys can be searched with `&[u8]`.
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
     }
 }

@@ -21,7 +21,7 @@ impl Key {
     pub fn namespaces(&self) -> Namespaces<'_> {
         // A key starts with the separator, so there is always a rest.
         Namespaces {
-            rest: self.0.get(1..),
+            rest: self.as_bytes().get(1..),
         }
     }
 
@@ -34,7 +34,10 @@ impl Key {
     /// ```
     #[doc(alias = "depth")]
     pub fn namespace_count(&self) -> usize {
-        self.0.iter().filter(|&&byte| byte == SEPARATOR).count()
+        self.as_bytes()
+            .iter()
+            .filter(|&&byte| byte == SEPARATOR)
+            .count()
     }
 
     /// The first namespace; empty for the root.

@@ -39,7 +39,7 @@ impl Key {
     /// assert!(Key::new("/ab").has_prefix("/a"));
     /// ```
     pub fn has_prefix(&self, prefix: impl AsRef<[u8]>) -> bool {
-        self.0.starts_with(prefix.as_ref())
+        self.as_bytes().starts_with(prefix.as_ref())
     }
 
     /// Whether `other` is below this key: whether it has all namespaces of this key, and more. The root is above all
@@ -53,7 +53,7 @@ impl Key {
     /// assert!(!a.is_ancestor_of(&a));
     /// ```
     pub fn is_ancestor_of(&self, other: &Self) -> bool {
-        match other.0.strip_prefix(self.as_bytes()) {
+        match other.as_bytes().strip_prefix(self.as_bytes()) {
             Some([]) | None => false,
             Some([first, ..]) => *first == SEPARATOR || self.is_root(),
         }

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::LazyLock;
 
 use triomphe::Arc;
 
@@ -13,8 +12,6 @@ use super::{Key, SEPARATOR};
 
 /// What keys of usual length are made of before their bytes are filled in, so that they take a single allocation.
 static BLANK: [u8; 128] = [0; 128];
-
-static ROOT: LazyLock<Key> = LazyLock::new(|| Key(Arc::from(&[SEPARATOR][..])));
 
 impl Key {
     /// Makes a key of any text or bytes, cleaning it: a leading `/` is added if missing, trailing ones are dropped, and
@@ -33,7 +30,7 @@ impl Key {
     pub fn new(input: impl AsRef<[u8]>) -> Self {
         match trim_slashes(input.as_ref()) {
             [] => Self::root(),
-            path @ [SEPARATOR, ..] => Self(Arc::from(path)),
+            path @ [SEPARATOR, ..] => Self::of_bytes(path),
             path => Self::joined([&[SEPARATOR], path]),
         }
     }
@@ -55,7 +52,7 @@ impl Key {
         let bytes = input.as_ref();
         match bytes {
             [SEPARATOR] => Ok(Self::root()),
-            [SEPARATOR, ..] => Ok(Self(Arc::from(bytes))),
+            [SEPARATOR, ..] => Ok(Self::of_bytes(bytes)),
             _ => Err(InvalidKey::new(bytes)),
         }
     }
@@ -111,14 +108,15 @@ impl Key {
         Self::new(joined)
     }
 
-    /// The root, `/`. All roots made here share their bytes, so this allocates nothing.
+    /// The root, `/`. It takes no memory.
     ///
     /// ```
     /// # use interface_datastore::Key;
     /// assert_eq!(Key::root().as_bytes(), b"/");
     /// ```
-    pub fn root() -> Self {
-        ROOT.clone()
+    #[inline]
+    pub const fn root() -> Self {
+        Self(None)
     }
 
     /// A fresh top-level key of 128 bits from the system's random source, as 32 hexadecimal digits: as unlikely to meet
@@ -141,28 +139,54 @@ impl Key {
         Ok(Self::new(format!("/{:032x}", u128::from_be_bytes(bits))))
     }
 
-    /// The parts one after the other, unchanged. Together they must start with `/`.
+    /// These bytes, unchanged. They must start with `/`, and be more than that.
+    pub(super) fn of_bytes(bytes: &[u8]) -> Self {
+        Self::sharing(Arc::from(bytes))
+    }
+
+    /// The parts one after the other, unchanged. Together they must start with `/`, and be more than that.
     pub(super) fn joined<const N: usize>(parts: [&[u8]; N]) -> Self {
         let length = parts.iter().map(|part| part.len()).sum();
-        let shared = match BLANK.get(..length) {
-            Some(blank) => filled(Arc::from(blank), parts),
-            None => Arc::from(parts.concat()),
+        let Some(blank) = BLANK.get(..length) else {
+            return Self::sharing(Arc::from(parts.concat()));
         };
-        debug_assert!(shared.starts_with(&[SEPARATOR]));
-        Self(shared)
+        let mut shared = Arc::from(blank);
+        // Nobody else holds it yet, so it can always be changed.
+        if let Some(room) = Arc::get_mut(&mut shared) {
+            fill(room, parts);
+        }
+        Self::sharing(shared)
+    }
+
+    /// As [`joined`](Self::joined), in the memory of `spare` if that is as long and nobody else holds it.
+    #[inline]
+    pub(super) fn joined_reusing<const N: usize>(spare: Self, parts: [&[u8]; N]) -> Self {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        if let Some(mut shared) = spare.0
+            && shared.len() == length
+            && let Some(room) = Arc::get_mut(&mut shared)
+        {
+            fill(room, parts);
+            return Self::sharing(shared);
+        }
+        Self::joined(parts)
+    }
+
+    #[inline]
+    fn sharing(bytes: Arc<[u8]>) -> Self {
+        debug_assert!(matches!(*bytes, [SEPARATOR, _, ..]));
+        Self(Some(bytes))
     }
 }
 
-/// Fresh bytes with the parts copied into them one after the other; `fresh` is as long as all of them.
-fn filled<const N: usize>(mut fresh: Arc<[u8]>, parts: [&[u8]; N]) -> Arc<[u8]> {
-    // Nobody else holds them yet, so they can always be changed.
-    let mut room = Arc::get_mut(&mut fresh).unwrap_or_default();
+/// Copies the parts one after the other into `room`, which is as long as all of them.
+#[inline]
+fn fill<const N: usize>(mut room: &mut [u8], parts: [&[u8]; N]) {
     for part in parts {
         let (own, rest) = room.split_at_mut(part.len());
         own.copy_from_slice(part);
         room = rest;
     }
-    fresh
 }
 
 /// `bytes` without the slashes at their end.

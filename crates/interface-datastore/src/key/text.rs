@@ -14,7 +14,7 @@ impl Key {
     /// assert_eq!(Key::new([0xff]).as_str(), None);
     /// ```
     pub fn as_str(&self) -> Option<&str> {
-        std::str::from_utf8(&self.0).ok()
+        std::str::from_utf8(self.as_bytes()).ok()
     }
 
     /// The key as text, each malformed part replaced by U+FFFD. Different keys may have the same text: use it to show a
@@ -25,7 +25,7 @@ impl Key {
     /// assert_eq!(Key::new(b"/a\xff").to_string_lossy(), "/a\u{fffd}");
     /// ```
     pub fn to_string_lossy(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
+        String::from_utf8_lossy(self.as_bytes())
     }
 }
 
@@ -40,7 +40,7 @@ impl fmt::Display for Key {
 /// `Key(/a/b)`, with control characters and bytes that are not UTF-8 escaped, so that different keys look different.
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Key({})", Escaped(&self.0))
+        write!(f, "Key({})", Escaped(self.as_bytes()))
     }
 }
 
