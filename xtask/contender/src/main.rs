@@ -35,6 +35,7 @@ use crate::subjects::objects::Objects;
 use crate::subjects::ours::{self, Ours};
 use crate::subjects::raw_fjall::RawFjall;
 use crate::subjects::raw_redb::RawRedb;
+use crate::subjects::raw_sled::RawSled;
 use crate::workload::Workloads;
 
 #[derive(Parser)]
@@ -73,6 +74,7 @@ const OTHERS: &[&str] = &[
     "raw-fjall-fsync",
     "raw-redb",
     "raw-redb-fsync",
+    "raw-sled",
     "engine-ENGINE",
     "engine-ENGINE-fsync",
     "kv-ENGINE",
@@ -118,6 +120,7 @@ async fn contend(options: &Options) -> Result<()> {
             })
             .await
         }
+        "raw-sled" => over(options, async |folder: PathBuf| RawSled::open(&folder)).await,
         backend if is_ours(backend) => {
             over(options, async |folder: PathBuf| {
                 Ours::open(backend, &folder).await

@@ -28,6 +28,7 @@ enum Store {
     Fjall,
     Redb,
     RedbRelaxed,
+    Sled,
     KvFjall,
     KvRedb,
 }
@@ -40,8 +41,19 @@ impl Store {
             Self::Fjall => "fjall, `Process`",
             Self::Redb => "redb, `Power`",
             Self::RedbRelaxed => "redb, `Volatile`, a sync each 100 batches",
+            Self::Sled => "sled, `Process`",
             Self::KvFjall => "`KvDatastore` over fjall, `Process`",
             Self::KvRedb => "`KvDatastore` over redb, `Power`",
+        }
+    }
+
+    /// So many blocks or keys, one table row for each.
+    fn counts(self, shape: Shape) -> &'static [usize] {
+        match (shape, self) {
+            // Two syncs for each of a million batches would take most of the time of the whole measurement.
+            (Shape::Log, Self::Redb) => &[10_000, 100_000],
+            (Shape::Log, _) => &[10_000, 1_000_000],
+            (Shape::Keys, _) => &[100_000, 1_000_000, 10_000_000],
         }
     }
 
@@ -108,6 +120,12 @@ pub(crate) async fn step(args: &Args) -> Result<()> {
             })
             .await
         }
+        Store::Sled => {
+            run_step(args, async || {
+                Committing::open(Kind::Sled, dir, false).await
+            })
+            .await
+        }
         Store::KvFjall => run_step(args, async || Ours::open("kv-fjall", dir).await).await,
         Store::KvRedb => run_step(args, async || Ours::open("kv-redb-fsync", dir).await).await,
     }
@@ -152,17 +170,15 @@ pub(crate) fn run(work: &Path, shape: Shape, scale: f64) -> Result<()> {
 }
 
 fn table(folder: &Path, shape: Shape, scale: f64) -> Result<()> {
-    let (stores, counts): (&[Store], &[usize]) = match shape {
-        Shape::Log => (
-            &[
-                Store::FjallAsItComes,
-                Store::Fjall,
-                Store::Redb,
-                Store::RedbRelaxed,
-            ],
-            &[10_000, 1_000_000],
-        ),
-        Shape::Keys => (&[Store::KvFjall], &[100_000, 1_000_000, 10_000_000]),
+    let stores: &[Store] = match shape {
+        Shape::Log => &[
+            Store::FjallAsItComes,
+            Store::Fjall,
+            Store::Redb,
+            Store::RedbRelaxed,
+            Store::Sled,
+        ],
+        Shape::Keys => &[Store::KvFjall],
     };
     println!(
         "| store | {} | µs for each | peak MB, filling | open behind a kill, ms | open behind a close, ms | get, µs | \
@@ -171,7 +187,7 @@ fn table(folder: &Path, shape: Shape, scale: f64) -> Result<()> {
     );
     println!("|---|---|---|---|---|---|---|---|---|---|---|");
     for store in stores {
-        for count in counts {
+        for count in store.counts(shape) {
             let count = ((*count as f64 * scale) as usize).max(1000);
             row(
                 &folder.join(format!("{store:?}-{count}")),

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use datastore_engine::{Batch, CommitOptions, Durability, Engine, Scan};
 use datastore_kv::fjall::FjallOptions;
 use datastore_kv::redb::RedbOptions;
+use datastore_kv::sled::SledOptions;
 use datastore_kv::{KvOptions, MemoryEngine};
 use futures::{TryStreamExt, future};
 use interface_datastore::Datastore;
@@ -21,6 +22,7 @@ pub(crate) enum Kind {
     Memory,
     Fjall,
     Redb,
+    Sled,
 }
 
 impl Kind {
@@ -36,7 +38,7 @@ impl Kind {
     fn unsynced(self) -> Durability {
         match self {
             Self::Memory | Self::Redb => Durability::Volatile,
-            Self::Fjall => Durability::Process,
+            Self::Fjall | Self::Sled => Durability::Process,
         }
     }
 
@@ -53,6 +55,7 @@ impl Kind {
             Self::Memory => Arc::new(MemoryEngine::new()),
             Self::Fjall => Arc::new(FjallOptions::new().open(folder.join("fjall")).await?),
             Self::Redb => Arc::new(RedbOptions::new().open(folder.join("redb")).await?),
+            Self::Sled => Arc::new(SledOptions::new().open(folder.join("sled")).await?),
         })
     }
 
@@ -76,6 +79,10 @@ impl Kind {
             }
             Self::Redb => {
                 let engine = RedbOptions::new().open(folder.join("redb")).await?;
+                options.open(engine).await?.handle()
+            }
+            Self::Sled => {
+                let engine = SledOptions::new().open(folder.join("sled")).await?;
                 options.open(engine).await?.handle()
             }
         })

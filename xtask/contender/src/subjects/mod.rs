@@ -7,3 +7,4 @@ pub(crate) mod objects;
 pub(crate) mod ours;
 pub(crate) mod raw_fjall;
 pub(crate) mod raw_redb;
+pub(crate) mod raw_sled;

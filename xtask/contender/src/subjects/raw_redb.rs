@@ -46,16 +46,19 @@ impl RawRedb {
         Ok(self.database.begin_read()?.open_table(TABLE)?)
     }
 
-    /// Calls `found` with each entry that has the prefix.
-    fn each(&self, prefix: &str, mut found: impl FnMut(&[u8], &[u8])) -> Result<()> {
-        for entry in self.table()?.range(prefix.as_bytes()..)? {
+    /// The entries that have the prefix, copied out of the pages: those of the other subjects outlive a scan, too.
+    fn entries(&self, prefix: &str) -> Result<impl Iterator<Item = Result<(Bytes, Bytes)>>> {
+        let entries = self.table()?.range(prefix.as_bytes()..)?.map(|entry| {
             let (key, value) = entry?;
-            if !key.value().starts_with(prefix.as_bytes()) {
-                break;
-            }
-            found(key.value(), value.value());
-        }
-        Ok(())
+            let copied = |bytes: &[u8]| Bytes::copy_from_slice(bytes);
+            Ok((copied(key.value()), copied(value.value())))
+        });
+        let prefix = prefix.to_owned();
+        let has_prefix = move |entry: &Result<(Bytes, Bytes)>| {
+            let key = entry.as_ref().map(|(key, _)| key);
+            key.map_or(true, |key| key.starts_with(prefix.as_bytes()))
+        };
+        Ok(entries.take_while(has_prefix))
     }
 }
 
@@ -103,16 +106,19 @@ impl Subject for RawRedb {
 
     async fn query(&self, prefix: &str) -> Result<(usize, usize)> {
         let (mut count, mut bytes) = (0, 0);
-        self.each(prefix, |_, value| {
+        for entry in self.entries(prefix)? {
             count += 1;
-            bytes += value.len();
-        })?;
+            bytes += entry?.1.len();
+        }
         Ok((count, bytes))
     }
 
     async fn query_keys(&self, prefix: &str) -> Result<usize> {
         let mut count = 0;
-        self.each(prefix, |_, _| count += 1)?;
+        for entry in self.entries(prefix)? {
+            entry?;
+            count += 1;
+        }
         Ok(count)
     }
 }

@@ -71,6 +71,18 @@ pub(super) const GROUPS: &[Group] = &[
         UNSYNCED,
         COUNT,
     ),
+    // As fjall, each write is handed to the system; sled cannot withstand a power cut.
+    group(
+        "kv sled",
+        &[
+            own("raw-sled", Column::Raw),
+            own("engine-sled", Column::Engine),
+            own("kv-sled", Column::Ours),
+            javascript("js-level", "level"),
+        ],
+        UNSYNCED,
+        COUNT,
+    ),
     group(
         "kv fjall power",
         &[
