@@ -108,11 +108,12 @@ impl Iterator for Entries {
     type Item = Result<Entry>;
 
     fn next(&mut self) -> Option<Result<Entry>> {
-        if self.found.is_empty() && !self.ended {
-            if let Err(error) = self.fill() {
-                self.ended = true;
-                return Some(Err(error));
-            }
+        if self.found.is_empty()
+            && !self.ended
+            && let Err(error) = self.fill()
+        {
+            self.ended = true;
+            return Some(Err(error));
         }
         let next = self.found.pop_front()?;
         Some(self.handle.beside(|| Ok(next)))

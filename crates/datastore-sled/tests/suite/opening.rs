@@ -21,7 +21,7 @@ fn databases_of_others_are_refused() {
     type Fill = fn(&sled::Db);
     let rows: [(&str, Fill); 2] = [
         ("in its own tree", |database| {
-            drop(database.insert("k", "v").unwrap())
+            drop(database.insert("k", "v").unwrap());
         }),
         ("in another tree", |database| {
             let theirs = database.open_tree("theirs").unwrap();
