@@ -94,16 +94,19 @@ impl Layout {
             name.len() + self.extension.len() > MAX_FILE_NAME
         };
         let no_folder = matches!(name, b"." | b"..");
-        // Counted, so that many bytes are looked at at a time.
-        let count = |odd: u8| name.iter().filter(|byte| **byte == odd).count();
-        if too_long || name.is_empty() || (folder && no_folder) || count(0) > 0 {
+        // To the end, so that many bytes are looked at at a time.
+        let has = |odd: u8| {
+            name.iter()
+                .fold(false, |found, byte| found | (*byte == odd))
+        };
+        if too_long || name.is_empty() || (folder && no_folder) || has(0) {
             return Fitness::Unfit;
         }
         if self.names == Names::Portable && !is_portable(name, folder) {
             // On a file system that ignores case, looking for it there would find another key.
             return Fitness::Unfit;
         }
-        if count(b'\\') > 0 {
+        if has(b'\\') {
             // On Windows this divides folders; elsewhere the JavaScript store keeps it but lists it wrongly.
             return if cfg!(windows) {
                 Fitness::Unfit
