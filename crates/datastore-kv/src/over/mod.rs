@@ -38,8 +38,9 @@ use self::{
 /// Every commit has the same [durability](DatastoreEngineOptions::durability). There are no snapshots, since a store
 /// has none: a scan may see a later commit in part. Range deletes are looked up and become a delete of each key.
 ///
-/// **One writer at a time.** Opening takes the engine over: the next commit of a user who had it open before fails with
-/// [`Locked`](datastore_engine::ErrorKind::Locked), and has no effect. Where the store has no lock of its own, do not open an
+/// **One writer at a time.** Opening takes the engine over: a user who had it open before gets
+/// [`Locked`](datastore_engine::ErrorKind::Locked) from the commit that is under way, which takes effect as a whole or not at all, or from
+/// the next one, which has no effect. Where the store has no lock of its own, do not open an
 /// engine that is being written to on purpose: a writer that was halted in the middle of applying a commit for longer than the
 /// other one needs to open and commit will, woken up, put values of that commit over newer ones. Over a store with
 /// atomic batches nobody is sent away, as no commit is ever half applied.

@@ -3,14 +3,14 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
-use datastore_engine::{BoxStream, Entry, Error, KeyRange, Result, Scan};
+use datastore_engine::{BoxStream, Entry, Error, ErrorKind, KeyRange, Result, Scan};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use interface_datastore::{
-    self as store, DatastoreExt, Key, Query,
+    DatastoreExt, Key, Query,
     query::{Order, Select},
 };
 
-use super::{Inner, core::Core, error::translate};
+use super::{Inner, core::Core, error::translate, names::Names};
 
 /// So many values are asked for at once.
 pub(super) const AT_ONCE: usize = 16;
@@ -36,39 +36,26 @@ impl Core {
             .map_err(translate)
     }
 
-    /// The store's entries in a range, in the order of the scan, those of keys that are not ours left out.
+    /// The store's entries in a range, in the order of the scan.
     fn stored(
         self: &Arc<Self>,
-        scan: &Scan,
+        scan: Scan,
         limit: Option<u64>,
     ) -> BoxStream<'static, Result<Entry>> {
-        let core = self.clone();
-        let query = self.query(scan, limit);
-        let decoded = {
-            let core = core.clone();
-            move |entry: store::Entry| {
-                let key = core.names.key_of(&entry.key)?;
-                Some((Bytes::from(key), entry))
-            }
-        };
-        let found = self.store.query(query).map_err(translate);
-        let found = found.try_filter_map(move |entry| std::future::ready(Ok(decoded(entry))));
         if scan.keys_only || self.in_order {
-            return Box::pin(found.map_ok(|(key, entry)| Entry {
-                key,
-                value: entry.value.unwrap_or_default(),
+            let names = self.names.clone();
+            let found = self.store.query(self.query(&scan, limit));
+            return Box::pin(found.map(move |entry| {
+                let entry = entry.map_err(translate)?;
+                let key = engine_key(&names, &entry.key)?;
+                let value = entry.value.unwrap_or_default();
+                Ok(Entry { key, value })
             }));
         }
-        let values = found.map_ok(move |(key, entry)| {
-            let core = core.clone();
-            async move {
-                let value = core.store.try_get(&entry.key).await.map_err(translate)?;
-                Ok(value.map(|value| Entry { key, value }))
-            }
-        });
-        // What was deleted since it was listed is left out.
-        let values = values.try_buffered(AT_ONCE);
-        Box::pin(values.try_filter_map(|entry| std::future::ready(Ok(entry))))
+        let looked_up = LookedUp::new(self.clone(), scan, limit.unwrap_or(u64::MAX));
+        Box::pin(stream::try_unfold(looked_up, |mut looked_up| async move {
+            Ok(looked_up.next().await?.map(|entry| (entry, looked_up)))
+        }))
     }
 
     fn query(&self, scan: &Scan, limit: Option<u64>) -> Query {
@@ -100,21 +87,95 @@ impl Core {
     }
 }
 
+/// The entries of a store without order: their keys are listed and sorted first, their values looked up as they are asked for.
+struct LookedUp {
+    core: Arc<Core>,
+    /// What is still to be listed, in the order of the scan.
+    scan: Scan,
+    left: u64,
+    page: BoxStream<'static, Result<(Bytes, Option<Bytes>)>>,
+    asked: u64,
+    listed: u64,
+}
+
+impl LookedUp {
+    fn new(core: Arc<Core>, scan: Scan, left: u64) -> Self {
+        Self {
+            page: Self::page(&core, &scan, left),
+            core,
+            scan,
+            left,
+            asked: left,
+            listed: 0,
+        }
+    }
+
+    fn page(
+        core: &Arc<Core>,
+        scan: &Scan,
+        most: u64,
+    ) -> BoxStream<'static, Result<(Bytes, Option<Bytes>)>> {
+        let limit = Some(most).filter(|most| *most < u64::MAX);
+        let core = core.clone();
+        let found = core.store.query(core.query(scan, limit)).map_err(translate);
+        let values = found.map_ok(move |entry| {
+            let core = core.clone();
+            async move {
+                let key = engine_key(&core.names, &entry.key)?;
+                let value = core.store.try_get(&entry.key).await.map_err(translate)?;
+                Ok((key, value))
+            }
+        });
+        Box::pin(values.try_buffered(AT_ONCE))
+    }
+
+    async fn next(&mut self) -> Result<Option<Entry>> {
+        loop {
+            let Some((key, value)) = self.page.try_next().await? else {
+                let through = self.listed < self.asked || self.left == 0;
+                if through || self.scan.key_range().is_empty() {
+                    return Ok(None);
+                }
+                // Some of those that were listed have vanished: others come after them.
+                (self.asked, self.listed) = (self.left, 0);
+                self.page = Self::page(&self.core, &self.scan, self.left);
+                continue;
+            };
+            self.listed += 1;
+            if self.scan.reverse {
+                self.scan.end = Some(key.clone());
+            } else {
+                self.scan.start = [&key[..], &[0]].concat().into();
+            }
+            if let Some(value) = value {
+                self.left -= 1;
+                return Ok(Some(Entry { key, value }));
+            }
+        }
+    }
+}
+
 /// The keys that the store holds in a range, in no order, `most` at most.
 pub(super) async fn stored_keys(core: &Core, range: KeyRange<'_>, most: u64) -> Result<Vec<Bytes>> {
     let mut query = core.range_query(range).keys_only();
     query.limit = Some(most);
-    let names: Vec<Key> = core
+    let stored: Vec<Key> = core
         .store
         .query_keys(query)
         .try_collect()
         .await
         .map_err(translate)?;
-    Ok(names
-        .iter()
-        .filter_map(|name| core.names.key_of(name))
-        .map(Bytes::from)
-        .collect())
+    let keys = stored.iter().map(|name| engine_key(&core.names, name));
+    keys.collect()
+}
+
+/// The engine's key of a name that the store lists among the entries.
+fn engine_key(names: &Names, name: &Key) -> Result<Bytes> {
+    names.key_of(name).map(Bytes::from).ok_or_else(|| {
+        Error::new(ErrorKind::Damaged)
+            .with_detail("the store holds a key among the entries that is not that of an entry")
+            .with_remedy("remove it from the store; `check` counts those keys")
+    })
 }
 
 /// A scan of the engine: of the store, and of what is pending when it is first polled.
@@ -160,7 +221,7 @@ fn merged(core: &Arc<Core>, scan: &Scan) -> BoxStream<'static, Result<Entry>> {
     let limit = scan
         .limit
         .map(|limit| limit.saturating_add(changed.len() as u64));
-    let stored = core.stored(scan, limit);
+    let stored = core.stored(scan.clone(), limit);
     if changed.is_empty() {
         return stored;
     }

@@ -207,7 +207,7 @@ fn stores_of_others_are_left_alone() {
     });
 }
 
-/// Entries that are not ours are passed over, and a check tells of them.
+/// Keys that are not ours are no entries: nobody can tell what they hide.
 #[test]
 fn strangers_among_the_entries_are_told() {
     block_on(async {
@@ -217,7 +217,19 @@ fn strangers_among_the_entries_are_told() {
             .await
             .unwrap();
         store.put(&Key::new("/k/not-ours"), "x").await.unwrap();
-        assert_eq!(held(&engine).await.unwrap().len(), 2);
+        for refused in [
+            held(&engine).await.unwrap_err(),
+            commit(&engine, &batch(|b| b.delete_range(b"", None)))
+                .await
+                .unwrap_err(),
+        ] {
+            assert_eq!(refused.kind(), ErrorKind::Damaged);
+            assert!(
+                refused
+                    .remedy()
+                    .is_some_and(|remedy| remedy.contains("remove it"))
+            );
+        }
         let report = engine.check().await.unwrap();
         assert_eq!((report.entries, report.damage.len()), (2, 1));
     });

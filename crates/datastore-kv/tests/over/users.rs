@@ -7,10 +7,10 @@ use std::{
 };
 
 use datastore_core::ReadOnlyDatastore;
-use datastore_engine::{Engine, EngineReader, ErrorKind};
+use datastore_engine::{Engine, EngineReader, ErrorKind, Scan};
 use datastore_kv::{DatastoreEngine, DatastoreEngineOptions};
-use futures::future::join_all;
-use interface_datastore::{Alphabet, Claim, ConditionScope, Durability};
+use futures::{FutureExt, StreamExt, TryStreamExt, future::join_all};
+use interface_datastore::{Alphabet, Claim, ConditionScope, DatastoreExt, Durability, Key};
 use pollster::block_on;
 
 use crate::{
@@ -237,6 +237,42 @@ fn those_that_wait_together_are_committed_as_one() {
         "a journal, a look at the owner, two puts, a delete"
     );
     assert!(together < alone / 2, "{together} steps instead of {alone}");
+}
+
+/// Entries that vanish between listing and reading make room for others under a limit.
+#[test]
+fn a_limit_counts_what_is_there() {
+    block_on(async {
+        let rows: [(bool, &[&[u8]]); 2] = [(false, &[b"c", b"d"]), (true, &[b"b", b"a"])];
+        for (reverse, expected) in rows {
+            let store = PlainStore::new();
+            let engine = DatastoreEngine::open(&store).await.unwrap();
+            let four = batch(|b| {
+                b.put(b"a", b"1")
+                    .put(b"b", b"1")
+                    .put(b"c", b"1")
+                    .put(b"d", b"1")
+            });
+            commit(&engine, &four).await.unwrap();
+            let mut scan = Scan::all().with_limit(2);
+            scan.reverse = reverse;
+            let mut entries = engine.scan(scan);
+            assert!(
+                entries.next().now_or_never().is_none(),
+                "listed, and being read"
+            );
+            for name in if reverse {
+                ["/k/cg", "/k/cc"]
+            } else {
+                ["/k/c4", "/k/c8"]
+            } {
+                store.memory().delete(&Key::new(name)).await.unwrap();
+            }
+            let found: Vec<_> = entries.try_collect().await.unwrap();
+            let keys: Vec<&[u8]> = found.iter().map(|entry| &entry.key[..]).collect();
+            assert_eq!(keys, expected);
+        }
+    });
 }
 
 #[test]
