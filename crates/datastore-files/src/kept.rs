@@ -124,13 +124,16 @@ impl Tree {
         self
     }
 
-    /// The folder, if it is kept open or can be from now on. It is the one that has the name now: asking costs less than
-    /// opening, and a folder that was moved away or removed, or has a link in its place, is let go.
+    /// The folder, if it is kept open or can be from now on. It is the one that has the name now.
     pub(crate) fn kept_dir(&self, folder: &Path) -> Option<Dir> {
+        self.known_dir(folder).or_else(|| self.keep(folder))
+    }
+
+    /// The folder, if it is kept open and has its name still: asking costs less than opening, and a folder that was moved away
+    /// or removed, or has a link in its place, is let go.
+    pub(crate) fn known_dir(&self, folder: &Path) -> Option<Dir> {
         let kept_folders = self.kept.as_ref()?;
-        let Some(kept) = kept_folders.get(folder.as_os_str()) else {
-            return self.keep(folder);
-        };
+        let kept = kept_folders.get(folder.as_os_str())?;
         if self.is_current(folder, &kept) {
             return Some(kept.dir);
         }

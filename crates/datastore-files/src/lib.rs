@@ -29,6 +29,7 @@ pub mod sim;
 mod stage;
 mod temp;
 mod tree;
+mod used_folders;
 mod walk;
 mod whole;
 mod witness;

@@ -11,9 +11,10 @@ use crate::error::Result;
 use crate::fs::Dir;
 use crate::ledger::Way;
 use crate::paths::split;
-use crate::publish::{Changed, Folders, SYNC_HELPERS};
+use crate::publish::{Changed, SYNC_HELPERS};
 use crate::temp::{TempArea, TempFile};
 use crate::tree::{Tree, absent_is_none};
+use crate::used_folders::Folders;
 use crate::whole::Failures;
 
 /// Folders into which files were moved out of the area of temporary files, so that they lie on the same file system as it.

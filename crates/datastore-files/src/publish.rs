@@ -1,7 +1,7 @@
 //! Changing files: written aside, synced if asked, moved to their place.
 
-use std::collections::{HashMap, HashSet};
-use std::ffi::{OsStr, OsString};
+use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -10,13 +10,14 @@ use bytes::Bytes;
 
 use crate::beside::side_by_side;
 use crate::error::{Action, FileError, Reason, Result};
-use crate::fs::{Dir, File, Metadata, Replace, Wait};
+use crate::fs::{Dir, File, Kind, Metadata, Replace, Wait};
 use crate::ledger::Way;
 use crate::names::Renamed;
 use crate::paths::split;
 use crate::settings::EmptiedFolders;
 use crate::temp::{TempFile, Time};
 use crate::tree::{FOLDER_RETRIES, Tree, absent_is_none};
+use crate::used_folders::Folders;
 
 /// How many files are synced as a group, all of them open meanwhile.
 pub(crate) const SYNC_GROUP: usize = 128;
@@ -28,8 +29,6 @@ pub(crate) const SYNC_HELPERS: usize = 15;
 const HINT_FROM: u64 = 64 * 1024;
 /// So many bytes cost about as much to sync as the file that holds them.
 const BYTES_PER_FILE: f64 = 128.0 * 1024.0;
-/// How many folders are kept open while changes are applied.
-const MAX_FOLDERS: usize = 64;
 /// How many files stay open until the outcomes are told.
 const MAX_FILES: usize = 32;
 
@@ -93,7 +92,7 @@ impl Contents {
 pub enum Changed {
     /// Written: facts about the new file. Its time of change is unlike that of any other written by this process.
     Written(Metadata),
-    /// Written in place of another: facts about both, where the tree [looks at them](Tree::with_measured_replacements).
+    /// Written in place of another: facts about both, where the tree [looks at them](Tree::with_compared_replacements).
     Replaced {
         /// As in [`Written`](Self::Written).
         file: Metadata,
@@ -366,7 +365,8 @@ impl Tree {
             if synced {
                 scratch.renamed.begin(&temp);
             }
-            match self.give_name(&mut temp, &dir, name, target.replace) {
+            match self.give_name(&mut temp, &dir, name, target) {
+                Ok(Before::Same(found)) => return Ok(Changed::Kept(found)),
                 Ok(before) => break before,
                 // Somebody removed the folder as empty between our opening it and the rename.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && retries > 0 => {
@@ -394,11 +394,11 @@ impl Tree {
             let _ = self.remove(obsolete, scratch);
         }
         Ok(match before {
-            None => Changed::Written(metadata),
-            Some(before) => Changed::Replaced {
+            Before::Other(before) => Changed::Replaced {
                 file: metadata,
                 before,
             },
+            Before::Unknown | Before::Same(_) => Changed::Written(metadata),
         })
     }
 
@@ -408,19 +408,31 @@ impl Tree {
         temp: &mut TempFile,
         dir: &Dir,
         name: &OsStr,
-        replace: Replace,
-    ) -> io::Result<Option<Metadata>> {
-        if replace == Replace::No || !self.measures_replacements {
-            return temp.publish(dir, name, replace).map(|()| None);
+        target: &Target,
+    ) -> io::Result<Before> {
+        if target.replace == Replace::No || !self.compares_replacements {
+            return temp
+                .publish(dir, name, target.replace)
+                .map(|()| Before::Unknown);
         }
         match temp.publish(dir, name, Replace::No) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let found = self.inner.fs.metadata(dir, Path::new(name), Wait::Yes);
-                temp.publish(dir, name, Replace::Yes)?;
-                Ok(found.ok())
-            }
-            published => published.map(|()| None),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            published => return published.map(|()| Before::Unknown),
         }
+        let fs = &self.inner.fs;
+        let found = fs.metadata(dir, Path::new(name), Wait::Yes).ok();
+        if let Some(found) =
+            found.filter(|found| found.kind == Kind::File && found.len == temp.len())
+        {
+            // What cannot be compared is replaced.
+            let opened = fs.open_file(dir, Path::new(name), Wait::Yes);
+            let is_same = opened.and_then(|file| temp.is_same_as(&file));
+            if is_same.unwrap_or(false) && !self.has_failed(&target.path) {
+                return Ok(Before::Same(found));
+            }
+        }
+        temp.publish(dir, name, Replace::Yes)?;
+        Ok(found.map_or(Before::Unknown, Before::Other))
     }
 
     fn remove_both(
@@ -475,6 +487,16 @@ impl Tree {
         }
         Ok(Changed::Removed(found))
     }
+}
+
+/// What a file met in its place.
+enum Before {
+    /// Nothing, or nobody looked.
+    Unknown,
+    /// A file that holds the same, and stays.
+    Same(Metadata),
+    /// Something that is gone now.
+    Other(Metadata),
 }
 
 /// Where a file shall stand.
@@ -539,54 +561,4 @@ impl Scratch {
 pub struct Opened {
     _files: Vec<File>,
     _folders: Folders,
-}
-
-/// Handles of the folders used last, so that files of one folder share its handle.
-#[derive(Debug, Default)]
-pub(crate) struct Folders {
-    /// The last one: changes often come folder by folder, or alone.
-    last: Option<(OsString, Dir)>,
-    others: HashMap<OsString, Dir>,
-}
-
-impl Folders {
-    fn get(&mut self, tree: &Tree, folder: &Path, create: bool) -> Result<Dir> {
-        if let Some(dir) = self.open(folder) {
-            return Ok(dir);
-        }
-        let dir = match tree.kept_dir(folder) {
-            Some(dir) => dir,
-            None if create => {
-                let made = tree.ensure_dir(folder)?;
-                tree.keep_dir(folder, &made);
-                made
-            }
-            None => tree.open_dir(folder)?,
-        };
-        let new = (folder.as_os_str().to_owned(), dir.clone());
-        if let Some((before, dir)) = self.last.replace(new) {
-            if self.others.len() >= MAX_FOLDERS {
-                self.others.clear();
-            }
-            self.others.insert(before, dir);
-        }
-        Ok(dir)
-    }
-
-    pub(crate) fn open(&self, folder: &Path) -> Option<Dir> {
-        match &self.last {
-            Some((last, dir)) if last == folder.as_os_str() => Some(dir.clone()),
-            _ if self.others.is_empty() => None,
-            _ => self.others.get(folder.as_os_str()).cloned(),
-        }
-    }
-
-    fn has(&self, folder: &Path) -> bool {
-        self.open(folder).is_some()
-    }
-
-    pub(crate) fn forget(&mut self, folder: &Path) {
-        self.last.take_if(|(last, _)| last == folder.as_os_str());
-        self.others.remove(folder.as_os_str());
-    }
 }

@@ -39,13 +39,14 @@ impl Tree {
         self
     }
 
-    /// The same tree, which looks at files that are about to be replaced, so that [`Changed::Replaced`] can tell what they were.
-    /// Where there is none that costs nothing.
+    /// The same tree, which looks at files that are about to be replaced: one that holds the same is [kept](Changed::Kept), of
+    /// another [`Changed::Replaced`] tells what it was. Where there is none that costs nothing.
     ///
+    /// [`Changed::Kept`]: crate::Changed::Kept
     /// [`Changed::Replaced`]: crate::Changed::Replaced
     #[must_use]
-    pub fn with_measured_replacements(mut self) -> Self {
-        self.measures_replacements = true;
+    pub fn with_compared_replacements(mut self) -> Self {
+        self.compares_replacements = true;
         self
     }
 

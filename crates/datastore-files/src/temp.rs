@@ -453,6 +453,54 @@ impl TempFile {
         Ok(())
     }
 
+    /// Whether a file holds the same. Blocks.
+    pub(crate) fn is_same_as(&self, file: &File) -> io::Result<bool> {
+        let reopened = self.reopened()?;
+        let Some(own) = reopened.as_ref().or(self.file.as_ref()) else {
+            return Ok(false);
+        };
+        let piece = self.len.min(COPY_PIECE as u64) as usize;
+        let (mut ours, mut theirs) = (vec![0; piece], vec![0; piece]);
+        let mut at = 0;
+        while at < self.len {
+            let count = self.read_full(own, &mut ours, at)?;
+            let same = self.read_full(file, &mut theirs, at)? == count && ours == theirs;
+            if count == 0 || !same {
+                return Ok(false);
+            }
+            at += count as u64;
+        }
+        Ok(true)
+    }
+
+    /// Reads until the buffer is full or the file ends; what is left of the buffer is zeros then.
+    fn read_full(&self, file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        let mut filled = 0;
+        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            let offset = at + filled as u64;
+            match self.area.fs.read_at(file, rest, offset, Wait::Yes)? {
+                0 => {
+                    rest.fill(0);
+                    break;
+                }
+                count => filled += count,
+            }
+        }
+        Ok(filled)
+    }
+
+    /// The file, opened once more if it was closed.
+    fn reopened(&self) -> io::Result<Option<File>> {
+        match &self.file {
+            Some(_) => Ok(None),
+            None => {
+                let fs = &self.area.fs;
+                fs.open_file(&self.dir, Path::new(&self.name), Wait::Yes)
+                    .map(Some)
+            }
+        }
+    }
+
     /// A copy in the folder `dir` on another file system, as finished as this one. Its name is one that go-ds-flatfs knows
     /// for a temporary file in such a place.
     pub(crate) fn copied_to(&self, dir: &Dir, access: Access) -> Result<Self> {
@@ -460,17 +508,11 @@ impl TempFile {
         let file = self.area.fs.create_file_for(dir, &name, access);
         let file = file.map_err(|error| self.failed(Action::Create, error))?;
         let mut copy = Self::new(Arc::clone(&self.area), dir.clone(), name, Some(file));
-        let reopened;
-        let from = match &self.file {
+        let reopened = self.reopened();
+        let reopened = reopened.map_err(|error| self.failed(Action::Open, error))?;
+        let from = match reopened.as_ref() {
             Some(file) => file,
-            None => {
-                let opened = self
-                    .area
-                    .fs
-                    .open_file(&self.dir, Path::new(&self.name), Wait::Yes);
-                reopened = opened.map_err(|error| self.failed(Action::Open, error))?;
-                &reopened
-            }
+            None => self.file()?,
         };
         let mut buffer = vec![0; COPY_PIECE];
         while copy.len < self.len {

@@ -14,9 +14,9 @@ use crate::kept::KeptFolders;
 use crate::ledger::Ledgers;
 use crate::paths::split;
 use crate::patience::patiently;
-use crate::publish::Folders;
 use crate::settings::{EmptiedFolders, FolderMade, OwnFolders};
 use crate::temp::{self, Remove, TempArea, TempFile};
+use crate::used_folders::Folders;
 use crate::witness::Witnesses;
 
 /// How often a folder is made again that others remove as empty at the same time.
@@ -30,7 +30,7 @@ pub struct Tree {
     pub(crate) inner: Arc<Inner>,
     pub(crate) emptied: EmptiedFolders,
     pub(crate) measures_removals: bool,
-    pub(crate) measures_replacements: bool,
+    pub(crate) compares_replacements: bool,
     pub(crate) links: Links,
     pub(crate) access: Access,
     pub(crate) folder_made: Option<FolderMade>,
@@ -87,7 +87,7 @@ impl Tree {
             }),
             emptied: EmptiedFolders::default(),
             measures_removals: false,
-            measures_replacements: false,
+            compares_replacements: false,
             links: Links::Refuse,
             access: Access::default(),
             folder_made: None,

@@ -99,9 +99,10 @@ struct Plan {
 impl Plan {
     /// Whether the next put looks what is there. Where the first few are new the others will be, and to look for them all would
     /// cost more than to write some of them twice. A value that is to be synced is not written twice.
-    fn looks_for_next(&mut self, safety: Safety) -> bool {
+    /// Nor is one kept unseen that a loss of power may have damaged.
+    fn looks_for_next(&mut self, safety: Safety, in_doubt: bool) -> bool {
         self.puts += 1;
-        let looks = safety != Safety::Process || self.puts <= SAMPLE || self.found;
+        let looks = safety != Safety::Process || in_doubt || self.puts <= SAMPLE || self.found;
         self.guessed |= !looks;
         looks
     }
@@ -191,7 +192,7 @@ impl Inner {
             plan.concerned.push((key, place, Concern::Delete));
             return Ok(());
         };
-        let before = match plan.looks_for_next(safety) {
+        let before = match plan.looks_for_next(safety, self.unclean.is_active()) {
             true => self
                 .look(&key, &place, Some(&value), Wait::Yes)
                 .map_err(|failure| failure.during(Operation::Write, Some(&key)))?,
@@ -242,7 +243,7 @@ impl Inner {
             .publish(&self.tree, safety)?;
         let outcomes = match guessed {
             true => {
-                let tree = self.tree.clone().with_measured_replacements();
+                let tree = self.tree.clone().with_compared_replacements();
                 tree.apply(changes, safety)
             }
             false => self.tree.apply(changes, safety),

@@ -44,9 +44,20 @@ const OLD: &[(&str, &str)] = &[
     ("/AAA", "old a"),
     ("/BBB", "old b"),
     ("/CCC", ""),
+    ("/EQUAL", "the same"),
     ("/XDD", "old d"),
 ];
+/// The first eight in the order of their folders are new, so that others are not looked for.
 const NEW: &[(&str, &str)] = &[
+    ("/N00Q", "0"),
+    ("/N01Q", "1"),
+    ("/N02Q", "2"),
+    ("/N03Q", "3"),
+    ("/N04Q", "4"),
+    ("/N05Q", "5"),
+    ("/N06Q", "6"),
+    ("/N07Q", "7"),
+    ("/EQUAL", "the same"),
     ("/AAA", "new a"),
     ("/CCC", "new c"),
     ("/NEW", ""),
@@ -295,6 +306,34 @@ async fn reports_what_a_failing_disk_left() {
             run(Some(hook)).await;
         }
     }
+}
+
+/// A batch keeps equal values with their versions, and tells what it replaced, whether it looked for them first or not.
+#[tokio::test]
+async fn what_is_not_looked_for_is_compared() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open_with(home.path(), options()).await;
+    put_old(&store, Process).await;
+    let version = async || {
+        let entry = store.metadata(&Key::new("/EQUAL")).await.unwrap();
+        entry.version.unwrap()
+    };
+    let (before, used) = (version().await, store.usage().0);
+    let mut batch = Batch::new();
+    for (key, value) in pairs(NEW) {
+        batch.put(key, value);
+    }
+    write(&store, batch, Process).await.unwrap();
+    assert_eq!(version().await, before);
+    let folders: u64 = ["00", "01", "02", "03", "04", "05", "06", "07", "NE"]
+        .iter()
+        .map(|folder| std::fs::metadata(home.path().join(folder)).unwrap().len())
+        .sum();
+    // Eight values of a byte are new, one of five bytes took the place of none, one of one byte that of five.
+    assert_eq!(store.usage().0, used + folders + 8 + 5 - 4);
+    let mut expected = pairs(OLD);
+    expected.extend(pairs(NEW));
+    assert_eq!(contents(&store).await, expected);
 }
 
 /// However many values, few files are open, and no others are left.
