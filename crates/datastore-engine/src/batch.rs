@@ -62,7 +62,14 @@ impl Batch {
 
     /// Stores a copy of `value` under `key`. For small values; large ones are shared by [`put_shared`](Self::put_shared).
     pub fn put(&mut self, key: &[u8], value: &[u8]) -> &mut Self {
-        self.push(Kind::Put, key, value, value.len())
+        self.push(Kind::Put, key, &[value], value.len())
+    }
+
+    /// Stores a copy of the parts, one after the other, under `key`: as [`put`](Self::put) of a value that need not be put
+    /// together first.
+    pub fn put_parts(&mut self, key: &[u8], parts: &[&[u8]]) -> &mut Self {
+        let len = parts.iter().map(|part| part.len()).sum();
+        self.push(Kind::Put, key, parts, len)
     }
 
     /// Stores `value` under `key` without copying it into the batch.
@@ -82,7 +89,7 @@ impl Batch {
             Some(end) => (Kind::DeleteRange, end),
             None => (Kind::DeleteFrom, &[][..]),
         };
-        self.push(kind, start, end, end.len());
+        self.push(kind, start, &[end], end.len());
         self.changed().range_deletes += 1;
         self
     }
@@ -129,12 +136,14 @@ impl Batch {
         Arc::make_mut(&mut self.inner)
     }
 
-    fn push(&mut self, kind: Kind, key: &[u8], rest: &[u8], counted: usize) -> &mut Self {
+    fn push(&mut self, kind: Kind, key: &[u8], rest: &[&[u8]], counted: usize) -> &mut Self {
         let inner = self.changed();
         let start = inner.buffer.len();
         inner.buffer.extend_from_slice(key);
         let middle = inner.buffer.len();
-        inner.buffer.extend_from_slice(rest);
+        for part in rest {
+            inner.buffer.extend_from_slice(part);
+        }
         let end = inner.buffer.len();
         inner.bytes += (key.len() + counted) as u64;
         inner.ops.push(Op {
@@ -250,9 +259,24 @@ mod tests {
         batch.put(b"a", b"one").put_shared(b"b", Bytes::from("two"));
         batch.delete(b"c").delete_range(b"d", Some(b"e"));
         batch.delete_range(b"", None).put(b"f", b"");
-        let expected = ["a=one", "b=two", "-c", "-d..Some(\"e\")", "-..None", "f="];
+        batch
+            .put_parts(b"g", &[b"th", b"", b"ree"])
+            .put_parts(b"h", &[]);
+        let expected = [
+            "a=one",
+            "b=two",
+            "-c",
+            "-d..Some(\"e\")",
+            "-..None",
+            "f=",
+            "g=three",
+            "h=",
+        ];
         assert_eq!(told(&batch), expected);
-        assert_eq!((batch.len(), batch.byte_len()), (6, 4 + 4 + 1 + 2 + 1));
+        assert_eq!(
+            (batch.len(), batch.byte_len()),
+            (8, 4 + 4 + 1 + 2 + 1 + 6 + 1)
+        );
         assert!(batch.has_range_deletes());
     }
 

@@ -98,6 +98,10 @@ impl<E: Engine> Inner<E> {
     /// is left to who sweeps next.
     pub(crate) async fn sweep_if_due(&self, from: Bytes) -> Option<Bytes> {
         let now = self.moment()?;
+        Box::pin(self.sweep_unless_others_do(from, now)).await
+    }
+
+    async fn sweep_unless_others_do(&self, from: Bytes, now: Timestamp) -> Option<Bytes> {
         let _sweeping = self.expiry.sweeping.try_lock()?;
         let swept = self.sweep(from, &Key::root(), now).await.ok()?;
         if swept.rest.is_none() {

@@ -19,11 +19,12 @@ pub(crate) struct Passage<'a> {
     others: Vec<Guard<'a>>,
 }
 
-/// Held beside others, or alone.
-type Guard<'a> = (
-    Option<RwLockReadGuard<'a, ()>>,
-    Option<RwLockWriteGuard<'a, ()>>,
-);
+/// Held as long as it lives: beside others, or alone.
+#[allow(dead_code, reason = "held for what its drop does")]
+enum Guard<'a> {
+    Beside(RwLockReadGuard<'a, ()>),
+    Alone(RwLockWriteGuard<'a, ()>),
+}
 
 impl Choice {
     /// Every gate.
@@ -88,10 +89,16 @@ impl Gates {
         for gate in choice.iter() {
             // A choice holds numbers below 256 only.
             let gate = &self.0[gate];
-            let guard = if alone {
-                (None, Some(gate.write().await))
-            } else {
-                (Some(gate.read().await), None)
+            // Boxed, so that nobody carries room for a wait that is rare.
+            let guard = match alone {
+                true => Guard::Alone(match gate.try_write() {
+                    Some(guard) => guard,
+                    None => Box::pin(gate.write()).await,
+                }),
+                false => Guard::Beside(match gate.try_read() {
+                    Some(guard) => guard,
+                    None => Box::pin(gate.read()).await,
+                }),
             };
             if passage.first.is_none() {
                 passage.first = Some(guard);

@@ -13,6 +13,7 @@ mod query;
 mod read;
 mod record;
 mod settle;
+mod spare;
 mod store;
 mod sweeper;
 mod transaction;

@@ -67,7 +67,7 @@ impl Numbers {
             if number < self.end.load(Ordering::Acquire) {
                 return Ok(number);
             }
-            self.take_block(engine).await?;
+            Box::pin(self.take_block(engine)).await?;
         }
     }
 

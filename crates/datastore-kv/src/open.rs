@@ -20,6 +20,7 @@ use crate::{
     gates::Gates,
     numbers::{FORMAT, MARKER, Marker, Numbers},
     settle::Orphans,
+    spare::Spare,
 };
 
 /// Tells the time by which entries expire.
@@ -41,6 +42,7 @@ pub(crate) struct Inner<E> {
     pub(crate) settles: bool,
     pub(crate) gates: Gates,
     pub(crate) orphans: Orphans,
+    pub(crate) spare: Spare,
     pub(crate) numbers: Numbers,
     pub(crate) watchers: Watchers,
     pub(crate) expiry: Expiry,
@@ -127,6 +129,7 @@ impl KvOptions {
             engine: Arc::new(engine),
             gates: Gates::new(),
             orphans: Orphans::default(),
+            spare: Spare::default(),
             numbers: Numbers::behind(given),
             watchers: Watchers::new(),
             expiry: Expiry::default(),

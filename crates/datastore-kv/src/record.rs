@@ -1,10 +1,14 @@
 //! What stands under a key in the engine: a head and the value, as `docs/formats/datastore-kv.md` tells.
 
 use bytes::{Buf, Bytes};
+use datastore_engine::Batch;
 use interface_datastore::{Timestamp, Version};
 
 /// The most bytes that a record has besides the value.
 pub(crate) const MOST_HEAD: usize = 1 + 8 + 8;
+
+/// Smaller values are copied into a batch; larger ones are put together by themselves, and the engine shares them.
+const COPIED: usize = 4096;
 
 /// The bit of a record that expires.
 const EXPIRES: u8 = 1;
@@ -27,16 +31,27 @@ impl Head {
         self.expires.is_none_or(|expires| expires > now)
     }
 
-    /// The head with the value in one piece.
-    pub(crate) fn record(self, value: &[u8]) -> Bytes {
-        let mut record = Vec::with_capacity(self.len() + value.len());
-        record.push(if self.expires.is_some() { EXPIRES } else { 0 });
-        record.extend_from_slice(&self.number.to_be_bytes());
-        if let Some(expires) = self.expires {
-            record.extend_from_slice(&expires.as_millis().to_be_bytes());
+    /// Puts the head with the value into a batch.
+    pub(crate) fn put(self, batch: &mut Batch, key: &[u8], value: &[u8]) {
+        let bytes = self.bytes();
+        let head = bytes.get(..self.len()).unwrap_or(&bytes);
+        if value.len() <= COPIED {
+            batch.put_parts(key, &[head, value]);
+        } else {
+            batch.put_shared(key, [head, value].concat().into());
         }
-        record.extend_from_slice(value);
-        record.into()
+    }
+
+    /// What precedes the value; more than that if the entry does not expire.
+    fn bytes(self) -> [u8; MOST_HEAD] {
+        let mut bytes = [0; MOST_HEAD];
+        let [flags, rest @ ..] = &mut bytes;
+        let (number, expires) = rest.split_at_mut(8);
+        *flags = if self.expires.is_some() { EXPIRES } else { 0 };
+        number.copy_from_slice(&self.number.to_be_bytes());
+        let moment = self.expires.map_or(0, Timestamp::as_millis);
+        expires.copy_from_slice(&moment.to_be_bytes());
+        bytes
     }
 
     fn len(self) -> usize {
@@ -45,6 +60,14 @@ impl Head {
         } else {
             MOST_HEAD - 8
         }
+    }
+}
+
+/// How many bytes of a record with this value are copied into a batch.
+pub(crate) fn copied(value: &[u8]) -> usize {
+    match value.len() {
+        len if len <= COPIED => MOST_HEAD + len,
+        _ => 0,
     }
 }
 
@@ -82,8 +105,9 @@ fn parse_head(record: &[u8]) -> Result<Head, Unreadable> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Head, Unreadable, parse};
+    use super::{COPIED, Head, Unreadable, parse};
     use bytes::Bytes;
+    use datastore_engine::{Batch, BatchOp};
     use interface_datastore::Timestamp;
 
     #[test]
@@ -102,7 +126,18 @@ mod tests {
                 number: 258,
                 expires: expires.map(Timestamp::from_millis),
             };
-            assert_eq!(head.record(value), bytes);
+            for rest in [0, COPIED + 1] {
+                let (value, bytes) = (
+                    [value, &vec![7; rest]].concat(),
+                    [bytes, &vec![7; rest]].concat(),
+                );
+                let mut batch = Batch::new();
+                head.put(&mut batch, b"key", &value);
+                let op = batch.iter().next();
+                assert!(
+                    matches!(op, Some(BatchOp::Put { value, .. }) if value.as_slice() == bytes)
+                );
+            }
             let parsed = parse(Bytes::copy_from_slice(bytes));
             assert_eq!(parsed, Ok((head, Bytes::copy_from_slice(value))));
         }

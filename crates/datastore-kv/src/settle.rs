@@ -47,7 +47,8 @@ impl Orphans {
     /// Ends all steps whose callers are gone. Cancel-safe: who comes next goes on with them.
     pub(crate) async fn settle(&self) {
         if self.0.count.load(Ordering::SeqCst) > 0 {
-            self.drive().await;
+            // Boxed, so that nobody carries room for what seldom happens.
+            Box::pin(self.drive()).await;
         }
     }
 

@@ -144,15 +144,24 @@ impl<E: Engine> Datastore for KvDatastore<E> {
                 value,
                 expires: options.expires,
             };
-            let written = self.write_one(Operation::Put, op, options.condition, options.durability);
-            abortable(options.abort.as_ref(), Operation::Put, Some(key), written).await
+            let (condition, durability) = (options.condition, options.durability);
+            let Some(abort) = &options.abort else {
+                return self
+                    .write_one(Operation::Put, op, condition, durability)
+                    .await;
+            };
+            let written = Box::pin(self.write_one(Operation::Put, op, condition, durability));
+            abortable(Some(abort), Operation::Put, Some(key), written).await
         })
     }
 
     fn get_opts<'a>(&'a self, key: &'a Key, options: GetOptions) -> BoxFuture<'a, Result<Entry>> {
         Box::pin(async move {
-            let got = self.0.get(key, &options);
-            abortable(options.abort.as_ref(), options.operation(), Some(key), got).await
+            let Some(abort) = &options.abort else {
+                return self.0.get(key, &options).await;
+            };
+            let got = Box::pin(self.0.get(key, &options));
+            abortable(Some(abort), options.operation(), Some(key), got).await
         })
     }
 

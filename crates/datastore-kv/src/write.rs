@@ -14,6 +14,7 @@ use crate::{
     gates::{Choice, Passage},
     open::Inner,
     record::{self, Head, Unreadable},
+    spare,
     transaction::Walked,
 };
 
@@ -30,21 +31,29 @@ fn expires(op: &BatchOp) -> bool {
     )
 }
 
+/// How many bytes of an operation are copied into a batch.
+fn copied(op: &BatchOp) -> usize {
+    let value = match op {
+        BatchOp::Put { value, .. } => record::copied(value),
+        _ => 0,
+    };
+    op.key().as_bytes().len() + value
+}
+
 fn is_put(op: &BatchOp) -> bool {
     matches!(op, BatchOp::Put { .. })
 }
 
 impl<E: Engine> Inner<E> {
     /// Applies all operations, or none if a requirement does not hold. The number that the values got.
-    pub(crate) async fn write(
-        &self,
+    pub(crate) fn write<'a>(
+        &'a self,
         operation: Operation,
-        ops: &[BatchOp],
-        requirements: &[(Key, Condition)],
+        ops: &'a [BatchOp],
+        requirements: &'a [(Key, Condition)],
         durability: Option<Durability>,
-    ) -> Result<u64> {
+    ) -> impl Future<Output = Result<u64>> + 'a {
         self.write_if(operation, ops, requirements, &[], durability)
-            .await
     }
 
     /// As [`write`](Self::write), if what queries have walked is there unchanged, too.
@@ -68,12 +77,17 @@ impl<E: Engine> Inner<E> {
         let depends = !requirements.is_empty() || !walked.is_empty() || ops.iter().any(expires);
         let (_passage, telling) = self.enter(choice, depends).await;
         self.orphans.settle().await;
-        let heads = self.look(operation, ops, requirements, telling).await?;
+        let heads = if depends || telling {
+            // Boxed, so that plain writes carry no room for it.
+            Box::pin(self.look(operation, ops, requirements, telling)).await?
+        } else {
+            Heads::new()
+        };
         for (key, condition) in requirements {
             self.require(operation, key, condition, heads.get(key))?;
         }
         for walked in walked {
-            self.require_unchanged(operation, walked).await?;
+            Box::pin(self.require_unchanged(operation, walked)).await?;
         }
         let number = if ops.iter().any(is_put) {
             self.numbers.next(&self.engine).await?
@@ -170,8 +184,11 @@ impl<E: Engine> Inner<E> {
     }
 
     fn batch(&self, ops: &[BatchOp], number: u64, heads: &Heads<'_>) -> Batch {
-        let bytes = ops.iter().map(|op| op.key().as_bytes().len()).sum();
-        let mut batch = Batch::with_capacity(ops.len(), bytes);
+        let mut batch = if ops.len() <= spare::MOST_OPS {
+            self.spare.take()
+        } else {
+            Batch::with_capacity(ops.len(), ops.iter().map(copied).sum())
+        };
         for op in ops {
             let key = op.key();
             if let Some(Ok(Head {
@@ -185,8 +202,7 @@ impl<E: Engine> Inner<E> {
                 continue;
             };
             let (number, expires) = (number, *expires);
-            let record = Head { number, expires }.record(value);
-            batch.put_shared(key.as_bytes(), record);
+            Head { number, expires }.put(&mut batch, key.as_bytes(), value);
             if let Some(expires) = expires {
                 self.will_expire(expires);
                 batch.put(&mark(expires, key), &[]);
@@ -206,6 +222,7 @@ impl<E: Engine> Inner<E> {
         let options = CommitOptions::at(level);
         if self.settles && events.is_empty() {
             let committed = self.engine.commit(&batch, options).await;
+            self.spare.give(batch);
             return committed.map_err(|error| translate(operation, error));
         }
         let (engine, watchers) = (self.engine.clone(), self.watchers.clone());
