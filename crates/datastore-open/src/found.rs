@@ -27,6 +27,7 @@ pub(crate) enum Kind {
     Kubo,
     Fjall,
     Redb,
+    Sled,
     /// A database of LevelDB's family that is none of LevelDB: RocksDB or Pebble.
     RocksLike,
     Badger,
@@ -44,7 +45,7 @@ pub(crate) enum Found {
 }
 
 impl Kind {
-    fn what(self) -> &'static str {
+    pub(crate) fn what(self) -> &'static str {
         match self {
             Self::Fs => "a folder of files of fs:",
             Self::JavaScriptSharded => "a folder of npm ShardingDatastore",
@@ -53,6 +54,7 @@ impl Kind {
             Self::Kubo => "a Kubo repository",
             Self::Fjall => "a database of fjall",
             Self::Redb => "a database of redb",
+            Self::Sled => "a database of sled",
             Self::RocksLike => "a database of RocksDB or Pebble",
             Self::Badger => "a Badger database",
         }
@@ -67,9 +69,10 @@ impl Kind {
             Self::Flatfs => ("flatfs", &[][..]),
             Self::Leveldb => ("leveldb", &[][..]),
             Self::Kubo => ("kubo", &[][..]),
-            Self::Fjall | Self::Redb if cfg!(feature = "kv") => ("kv", &[][..]),
+            Self::Fjall | Self::Redb | Self::Sled if cfg!(feature = "kv") => ("kv", &[][..]),
             Self::Fjall => ("fjall", &[][..]),
             Self::Redb => ("redb", &[][..]),
+            Self::Sled => ("sled", &[][..]),
             Self::RocksLike | Self::Badger => return None,
         };
         Some(StoreUrl::of_parts(scheme, path, options))
@@ -130,6 +133,9 @@ fn in_folder(folder: &Path) -> Found {
         }),
         (Kind::Kubo, &|| {
             has("datastore_spec") || has("config") && has("version")
+        }),
+        (Kind::Sled, &|| {
+            has("datastore-sled") || has("db") && has("conf")
         }),
         (Kind::Badger, &|| has("KEYREGISTRY")),
     ];

@@ -141,6 +141,8 @@ impl Registry {
             ("mem", crate::memory::opener),
             #[cfg(feature = "redb")]
             ("redb", crate::kv::redb::opener),
+            #[cfg(feature = "sled")]
+            ("sled", crate::kv::sled::opener),
         ];
         Self {
             openers: openers

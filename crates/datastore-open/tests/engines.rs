@@ -24,6 +24,8 @@ const SCHEMES: &[(&str, &str, Durability)] = &[
     ("kv", "fjall", Durability::Process),
     ("fjall", "kv", Durability::Process),
     ("redb", "kv", Durability::Power),
+    #[cfg(feature = "sled")]
+    ("sled", "kv", Durability::Process),
 ];
 
 #[test]
@@ -95,6 +97,10 @@ fn options() {
             None,
         ),
         ("redb", "check=yes", bad),
+        #[cfg(feature = "sled")]
+        ("sled", "cache=1MiB&blocking=inline", None),
+        #[cfg(feature = "sled")]
+        ("sled", "cache=1023KiB", bad),
         ("redb", "memtable=8MiB", bad),
     ] {
         let place = tempfile::tempdir().unwrap();
@@ -114,7 +120,13 @@ fn durability_of_writes_that_ask_for_none() {
         for level in Durability::ALL {
             let place = tempfile::tempdir().unwrap();
             let rest = format!("db?durability={level}");
-            let store = open(&place, scheme, &rest, OpenOptions::new()).unwrap();
+            let opened = open(&place, scheme, &rest, OpenOptions::new());
+            if *scheme == "sled" && level > Durability::Process {
+                let error = opened.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Unsupported, "{scheme}: {error}");
+                continue;
+            }
+            let store = opened.unwrap();
             let can = store.capabilities(&Key::root());
             assert_eq!(can.default_durability, level, "{scheme}");
             block_on(store.put_opts(&Key::new("/a"), "1".into(), PutOptions::default())).unwrap();
@@ -148,6 +160,8 @@ fn zoo() -> TempDir {
     file("rocksdb/MANIFEST-000002", b"");
     file("rocksdb/OPTIONS-000003", b"");
     file("badger/KEYREGISTRY", b"");
+    file("sled/conf", b"");
+    file("sled/db", b"x");
     file("kubo/config", b"{}");
     file("kubo/version", b"18\n");
     file("js/a.data", b"1");
@@ -185,6 +199,7 @@ fn no_kind_of_store_is_taken_for_another() {
         ("redb", "kv:ROOT/redb"),
         ("leveldb", "leveldb:ROOT/leveldb"),
         ("kubo", "kubo:ROOT/kubo"),
+        ("sled", "kv:ROOT/sled"),
         ("rocksdb", "-"),
         ("badger", "-"),
         ("js", "?"),
@@ -218,4 +233,14 @@ fn no_kind_of_store_is_taken_for_another() {
     let mut after = Vec::new();
     files(place.path(), &mut after);
     assert!(before == after, "being refused has changed something");
+}
+
+/// What `kv:` would open, had it the engine.
+#[cfg(not(feature = "sled"))]
+#[test]
+fn an_engine_that_was_left_out_is_named() {
+    let place = zoo();
+    let error = open(&place, "kv", "sled", OpenOptions::new()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert!(error.to_string().contains("a database of sled"), "{error}");
 }

@@ -193,7 +193,7 @@ fn senseless_copies_are_refused() {
             "",
             2,
             "",
-            "known schemes: fjall, flatfs, fs, kubo, kv, leveldb, mem, redb",
+            "known schemes: fjall, flatfs, fs, kubo, kv, leveldb, mem, redb, sled",
         ),
         (&["cp", "src"], "", 2, "", "required"),
         (

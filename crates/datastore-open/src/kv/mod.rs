@@ -4,6 +4,8 @@
 pub(crate) mod fjall;
 #[cfg(feature = "redb")]
 pub(crate) mod redb;
+#[cfg(feature = "sled")]
+pub(crate) mod sled;
 
 use std::{ops::RangeInclusive, path::PathBuf, sync::Arc};
 
@@ -23,10 +25,10 @@ use crate::{
 const DEFAULT: Kind = Kind::Fjall;
 /// The engines that `kv:` opens where it finds their files.
 #[cfg(feature = "kv")]
-const ENGINES: &[Kind] = &[Kind::Fjall, Kind::Redb];
+const ENGINES: &[Kind] = &[Kind::Fjall, Kind::Redb, Kind::Sled];
 
 const CACHE: &str = "cache";
-const CACHE_HELP: &str = "how much is kept in memory for reading, such as 64MiB; 32MiB of fjall, 64MiB of redb if not given";
+const CACHE_HELP: &str = "how much is kept in memory for reading, such as 64MiB; 32MiB of fjall, 64MiB of others if not given";
 const ANY_SIZE: RangeInclusive<u64> = 0..=u64::MAX;
 const BLOCKING: &str = "blocking";
 const BLOCKING_HELP: &str = "never or inline: whether disk calls may run on the thread that polls";
@@ -94,9 +96,16 @@ impl Place {
             Kind::Fjall => fjall::open(self).await,
             #[cfg(feature = "redb")]
             Kind::Redb => redb::open(self).await,
-            other => Err(other
-                .refused(&self.url)
-                .with_detail("this program was built without that engine")),
+            #[cfg(feature = "sled")]
+            Kind::Sled => sled::open(self).await,
+            other => {
+                let what = other.what();
+                Err(
+                    Error::unsupported(Operation::Open, format!("opening {what}"))
+                        .with_path(self.path)
+                        .with_remedy("use a program that was built with that engine"),
+                )
+            }
         }
     }
 
