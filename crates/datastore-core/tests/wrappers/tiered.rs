@@ -369,6 +369,11 @@ fn the_authority_decides_on_conditions_and_versions() {
             (named.version, named.value),
             (written.version, Some("new".into()))
         );
+        let of_upper = upper.metadata(&a).await.unwrap().version;
+        assert_ne!(of_upper, plain.version, "the tiers count on their own");
+        let named = GetOptions::default().with_if_version(of_upper);
+        let refused = store.get_opts(&a, named).await;
+        assert_eq!(kind(refused), ErrorKind::PreconditionFailed);
     });
 }
 
