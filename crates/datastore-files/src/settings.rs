@@ -39,10 +39,9 @@ impl Tree {
         self
     }
 
-    /// The same tree, which looks at files that are about to be replaced: one that holds the same is [kept](Changed::Kept), of
+    /// The same tree, which looks at files that are about to be replaced: one that holds the same is [kept](crate::Changed::Kept), of
     /// another [`Changed::Replaced`] tells what it was. Where there is none that costs nothing.
     ///
-    /// [`Changed::Kept`]: crate::Changed::Kept
     /// [`Changed::Replaced`]: crate::Changed::Replaced
     #[must_use]
     pub fn with_compared_replacements(mut self) -> Self {
