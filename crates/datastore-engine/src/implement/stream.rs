@@ -1,4 +1,5 @@
-//! Scans of engines that block: the first entries where they are polled, the others in hops.
+//! Scans of engines that block: the first entries where they are polled, the others in hops, and the next ones read while those
+//! are consumed.
 
 use std::{
     collections::VecDeque,
@@ -115,10 +116,97 @@ enum State<I, O, F> {
     Unopened(Option<Chunk<I, O>>),
     /// So many entries may still be read where they are polled.
     Inline(Chunk<I, O>, u32),
-    /// None while it is handed to a hop.
-    Chunked(Option<Chunk<I, O>>),
-    Hopping(Pin<Box<F>>),
+    Chunked(Chunked<I, O, F>),
     Ended,
+}
+
+/// What a hop has read, and what comes behind it.
+struct Chunked<I, O, F> {
+    ready: VecDeque<Result<Entry>>,
+    rest: Rest<I, O, F>,
+    ahead: Ahead,
+}
+
+enum Rest<I, O, F> {
+    Chunk(Chunk<I, O>),
+    Hopping(Pin<Box<F>>),
+    Nothing,
+}
+
+/// Whether a hop is begun before what the last one has read is consumed.
+enum Ahead {
+    /// Not before a chunk was consumed: who wants little shall not have more read.
+    NotYet,
+    Yes,
+    /// Hops block the one who polls them.
+    Never,
+}
+
+impl<I, O, F> Chunked<I, O, F>
+where
+    F: Future<Output = Result<Chunk<I, O>>>,
+{
+    fn of(chunk: Chunk<I, O>) -> Self {
+        Self {
+            ready: VecDeque::new(),
+            rest: Rest::Chunk(chunk),
+            ahead: Ahead::NotYet,
+        }
+    }
+
+    fn poll_next(
+        &mut self,
+        hop: impl Fn(Chunk<I, O>) -> F,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Entry>>> {
+        loop {
+            if let Some(entry) = self.ready.pop_front() {
+                return Poll::Ready(Some(entry));
+            }
+            self.rest = match std::mem::replace(&mut self.rest, Rest::Nothing) {
+                Rest::Nothing => return Poll::Ready(None),
+                Rest::Chunk(mut chunk) => {
+                    // The memory of what was consumed is filled again.
+                    std::mem::swap(&mut self.ready, &mut chunk.ready);
+                    if chunk.ended {
+                        continue;
+                    }
+                    match self.ahead {
+                        _ if self.ready.is_empty() => Rest::Hopping(Box::pin(hop(chunk))),
+                        Ahead::Yes => self.begin(Box::pin(hop(chunk)), cx),
+                        Ahead::NotYet => {
+                            self.ahead = Ahead::Yes;
+                            Rest::Chunk(chunk)
+                        }
+                        Ahead::Never => Rest::Chunk(chunk),
+                    }
+                }
+                Rest::Hopping(mut hopping) => match hopping.as_mut().poll(cx) {
+                    Poll::Ready(Ok(chunk)) => Rest::Chunk(chunk),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(error))),
+                    Poll::Pending => {
+                        self.rest = Rest::Hopping(hopping);
+                        return Poll::Pending;
+                    }
+                },
+            };
+        }
+    }
+
+    /// Has the next chunk read while this one is consumed.
+    fn begin(&mut self, mut hopping: Pin<Box<F>>, cx: &mut Context<'_>) -> Rest<I, O, F> {
+        match hopping.as_mut().poll(cx) {
+            Poll::Pending => Rest::Hopping(hopping),
+            Poll::Ready(Ok(chunk)) => {
+                self.ahead = Ahead::Never;
+                Rest::Chunk(chunk)
+            }
+            Poll::Ready(Err(error)) => {
+                self.ready.push_back(Err(error));
+                Rest::Nothing
+            }
+        }
+    }
 }
 
 struct Entries<I, O, H, F> {
@@ -148,7 +236,7 @@ where
                         let inline = opened && chunk.ready.is_empty();
                         *state = match inline {
                             true => State::Inline(chunk, INLINE),
-                            false => State::Chunked(Some(chunk)),
+                            false => State::Chunked(Chunked::of(chunk)),
                         };
                     }
                     None => *state = State::Ended,
@@ -161,24 +249,15 @@ where
                     let State::Inline(chunk, _) = std::mem::replace(state, State::Ended) else {
                         return Poll::Ready(None);
                     };
-                    *state = State::Chunked(Some(chunk));
+                    *state = State::Chunked(Chunked::of(chunk));
                 }
-                State::Chunked(chunk) => {
-                    if let Some(entry) = chunk.as_mut().and_then(|chunk| chunk.ready.pop_front()) {
-                        return Poll::Ready(Some(entry));
-                    }
-                    match chunk.take().filter(|chunk| !chunk.ended) {
-                        Some(chunk) => *state = State::Hopping(Box::pin(hop(chunk))),
-                        None => *state = State::Ended,
-                    }
-                }
-                State::Hopping(hopping) => match ready!(hopping.as_mut().poll(cx)) {
-                    Ok(chunk) => *state = State::Chunked(Some(chunk)),
-                    Err(error) => {
+                State::Chunked(chunked) => {
+                    let entry = ready!(chunked.poll_next(&*hop, cx));
+                    if entry.is_none() {
                         *state = State::Ended;
-                        return Poll::Ready(Some(Err(error)));
                     }
-                },
+                    return Poll::Ready(entry);
+                }
                 State::Ended => return Poll::Ready(None),
             }
         }
@@ -251,6 +330,53 @@ mod tests {
                 expected,
                 "{count} entries, {take} taken"
             );
+        }
+    }
+
+    /// Waits once, as a hop to another thread does.
+    async fn hop_elsewhere<T>(outcome: T) -> T {
+        let mut waited = false;
+        std::future::poll_fn(move |cx| {
+            cx.waker().wake_by_ref();
+            match std::mem::replace(&mut waited, true) {
+                true => std::task::Poll::Ready(()),
+                false => std::task::Poll::Pending,
+            }
+        })
+        .await;
+        outcome
+    }
+
+    #[test]
+    fn the_next_chunk_is_read_while_one_is_consumed() {
+        let (inline, chunk) = (INLINE as usize, CHUNK_ENTRIES);
+        for (take, begun) in [
+            (inline, 0),
+            (inline + 1, 1),
+            (inline + chunk, 1),
+            // Who has consumed a chunk is likely to go on.
+            (inline + chunk + 1, 3),
+            (inline + 2 * chunk + 1, 4),
+            (inline + 4 * chunk, 5),
+        ] {
+            let hops = Arc::new(AtomicU32::new(0));
+            let hopped = hops.clone();
+            let hop = move |chunk: Chunk<_, _>| {
+                hopped.fetch_add(1, Ordering::SeqCst);
+                hop_elsewhere(Ok(chunk.fill()))
+            };
+            let count = (inline + 4 * chunk) as u32;
+            let open = move |_| Some(Ok((0..count).map(|n| Ok(entry(n, 1)))));
+            let stream = scan_stream(open, hop);
+            let mut keys = Vec::new();
+            let got = stream.take(take).for_each(|entry| {
+                keys.push(entry.unwrap().key);
+                ready(())
+            });
+            pollster::block_on(got);
+            assert_eq!(keys.len(), take);
+            assert!(keys.is_sorted());
+            assert_eq!(hops.load(Ordering::SeqCst), begun, "{take} taken");
         }
     }
 
