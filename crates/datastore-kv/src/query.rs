@@ -130,15 +130,21 @@ pub(crate) fn key_of(operation: Operation, key: &Bytes) -> Result<Key> {
 
 impl Plan {
     /// The entry of a record; none if it has expired.
-    fn entry(&self, found: engine::Entry) -> Result<Option<Entry>> {
-        let key = key_of(Operation::Query, &found.key)?;
+    #[inline]
+    fn entry(&self, found: engine::Entry) -> Option<Result<Entry>> {
+        let key = match key_of(Operation::Query, &found.key) {
+            Ok(key) => key,
+            Err(error) => return Some(Err(error)),
+        };
         if self.keys_only && self.moment.is_none() {
-            return Ok(Some(Entry::of_key(key)));
+            return Some(Ok(Entry::of_key(key)));
         }
-        let parsed = record::parse(found.value);
-        let (head, value) = parsed.map_err(|why| unreadable(Operation::Query, &key, why))?;
+        let (head, value) = match record::parse(found.value) {
+            Ok(parsed) => parsed,
+            Err(why) => return Some(Err(unreadable(Operation::Query, &key, why))),
+        };
         if self.moment.is_some_and(|now| !head.lives_at(now)) {
-            return Ok(None);
+            return None;
         }
         let mut entry = Entry::of_key(key);
         if !self.keys_only {
@@ -149,7 +155,7 @@ impl Plan {
         if self.values {
             entry.value = Some(value);
         }
-        Ok(Some(entry))
+        Some(Ok(entry))
     }
 }
 
@@ -161,44 +167,40 @@ enum Walk {
     Through,
 }
 
-impl Walk {
-    /// The next of the engine's entries; an error is the last.
-    fn poll_found(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Option<Entry>>>> {
-        loop {
-            match self {
-                Self::Before(begin) => {
-                    let (plan, scanned) = match ready!(begin.as_mut().poll(cx)) {
-                        Ok(begun) => begun,
-                        Err(error) => return Poll::Ready(Some(Err(error))),
-                    };
-                    *self = Self::Walking(plan, scanned);
-                }
-                Self::Walking(plan, scanned) => {
-                    let found = ready!(scanned.as_mut().poll_next(cx));
-                    return Poll::Ready(found.map(|found| match found {
-                        Ok(found) => plan.entry(found),
-                        Err(error) => Err(translate(Operation::Query, error)),
-                    }));
-                }
-                Self::Through => return Poll::Ready(None),
-            }
-        }
-    }
-}
-
 impl Stream for Walk {
     type Item = Result<Entry>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            let ended = match ready!(self.poll_found(cx)) {
-                Some(Ok(Some(entry))) => return Poll::Ready(Some(Ok(entry))),
-                Some(Ok(None)) => continue,
-                Some(Err(error)) => Some(Err(error)),
-                None => None,
-            };
-            *self = Self::Through;
-            return Poll::Ready(ended);
+            match &mut *self {
+                Self::Before(begin) => match ready!(begin.as_mut().poll(cx)) {
+                    Ok((plan, scanned)) => *self = Self::Walking(plan, scanned),
+                    Err(error) => {
+                        *self = Self::Through;
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                },
+                Self::Walking(plan, scanned) => {
+                    let found = match ready!(scanned.as_mut().poll_next(cx)) {
+                        Some(Ok(found)) => plan.entry(found),
+                        Some(Err(error)) => Some(Err(translate(Operation::Query, error))),
+                        None => {
+                            *self = Self::Through;
+                            return Poll::Ready(None);
+                        }
+                    };
+                    match found {
+                        None => {}
+                        Some(Ok(entry)) => return Poll::Ready(Some(Ok(entry))),
+                        // An error is the last.
+                        Some(Err(error)) => {
+                            *self = Self::Through;
+                            return Poll::Ready(Some(Err(error)));
+                        }
+                    }
+                }
+                Self::Through => return Poll::Ready(None),
+            }
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Engines that lack what others have.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use datastore_engine as engine;
 use datastore_engine::{
@@ -15,6 +18,8 @@ pub(crate) struct Altered {
     inner: MemoryEngine,
     late: bool,
     without_snapshots: bool,
+    /// How many commits were polled.
+    pub(crate) begun: Arc<AtomicU64>,
 }
 
 impl Altered {
@@ -65,6 +70,7 @@ impl Engine for Altered {
         options: CommitOptions,
     ) -> BoxFuture<'a, engine::Result<()>> {
         Box::pin(async move {
+            self.begun.fetch_add(1, Ordering::SeqCst);
             if self.late {
                 futures::pending!();
             }

@@ -7,5 +7,6 @@ mod failing;
 mod format;
 mod histories;
 mod runtime;
+mod space;
 mod transactions;
 mod writes;

@@ -146,3 +146,43 @@ fn a_dropped_write_has_happened_when_the_next_call_looks() {
     assert!(matches!(event, WatchEvent::Put { .. }), "{event:?}");
     assert!(poll_out(events.next()).is_none());
 }
+
+/// Writes that depend on nothing reach the engine together, so that it can sync them together; those that do depend wait for
+/// those of their keys.
+#[test]
+fn concurrent_puts_share_the_way_into_the_engine() {
+    let engine = Altered::late();
+    let store = poll_out(KvDatastore::open(engine.clone())).unwrap();
+    // Takes the first block of numbers.
+    poll_out(store.put(&Key::new("/first"), "value")).unwrap();
+    let begun = || engine.begun.load(std::sync::atomic::Ordering::SeqCst);
+    let rows = [
+        (PutOptions::default(), "/same", 16),
+        (PutOptions::default(), "", 16),
+        (PutOptions::if_absent(), "/new", 1),
+    ];
+    for (options, key, together) in rows {
+        let before = begun();
+        let puts: Vec<_> = (0..16)
+            .map(|n| {
+                let key = if key.is_empty() {
+                    format!("/{n}")
+                } else {
+                    key.to_owned()
+                };
+                let (store, options) = (store.clone(), options.clone());
+                async move {
+                    store
+                        .put_opts(&Key::new(key), "value".into(), options)
+                        .await
+                }
+            })
+            .collect();
+        let mut puts = Box::pin(futures::future::join_all(puts));
+        assert!(puts.as_mut().now_or_never().is_none());
+        assert_eq!(begun() - before, together, "{key:?}");
+        let done = poll_out(puts);
+        let stored = done.iter().filter(|outcome| outcome.is_ok()).count() as u64;
+        assert_eq!(stored, together, "{key:?}");
+    }
+}
