@@ -134,7 +134,7 @@ impl Registry {
             #[cfg(feature = "kubo")]
             ("kubo", crate::kubo::opener),
             #[cfg(feature = "kv")]
-            ("kv", crate::kv::opener),
+            ("kv", crate::kv::any::opener),
             #[cfg(feature = "leveldb")]
             ("leveldb", crate::leveldb::opener),
             #[cfg(feature = "memory")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datastore_kv::fjall::FjallOptions;
 use interface_datastore::{Datastore, Result};
 
-use super::{ANY_SIZE, BLOCKING, BLOCKING_HELP, CACHE, CACHE_HELP, Place, to_usize};
+use super::{BLOCKING, BLOCKING_HELP, CACHE, CACHE_HELP, Place, to_usize};
 use crate::{Opener, found::Kind};
 
 const MEMTABLE: &str = "memtable";
@@ -17,7 +17,7 @@ pub(crate) fn opener() -> Opener {
     Opener::new(
         "fjall:PATH  a folder with a log-structured tree, as kv: makes it",
         |url, options| async move {
-            let place = Place::look(url, options, &[Kind::Fjall]).await?;
+            let (place, _) = Place::look(url, options, &[Kind::Fjall]).await?;
             place.open(Kind::Fjall).await
         },
     )
@@ -43,7 +43,7 @@ pub(super) async fn open(place: Place) -> Result<Arc<dyn Datastore>> {
     let mut wanted = FjallOptions::new()
         .create(place.create)
         .blocking(place.blocking);
-    if let Some(bytes) = url.size(CACHE, ANY_SIZE)? {
+    if let Some(bytes) = url.size(CACHE, 0..=u64::MAX)? {
         wanted = wanted.cache_bytes(bytes);
     }
     if let Some(bytes) = url.size(MEMTABLE, 1 << 20..=u64::MAX)? {

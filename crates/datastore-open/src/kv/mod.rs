@@ -1,5 +1,7 @@
-//! `kv:PATH` and the schemes of its engines: embedded databases.
+//! Embedded databases: `kv:PATH`, and the schemes of single engines.
 
+#[cfg(feature = "kv")]
+pub(crate) mod any;
 #[cfg(feature = "fjall")]
 pub(crate) mod fjall;
 #[cfg(feature = "redb")]
@@ -7,7 +9,7 @@ pub(crate) mod redb;
 #[cfg(feature = "sled")]
 pub(crate) mod sled;
 
-use std::{ops::RangeInclusive, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use datastore_core::ReadOnlyDatastore;
 use datastore_engine::Engine;
@@ -16,42 +18,17 @@ use datastore_kv::KvOptions;
 use interface_datastore::{Datastore, Durability, Error, ErrorKind, Operation, Result};
 
 use crate::{
-    Create, OpenOptions, Opener, StoreUrl,
+    Create, OpenOptions, StoreUrl,
     found::{self, Found, Kind},
 };
 
-/// The engine of new stores of `kv:`. The feature `kv` brings it.
-#[cfg(feature = "kv")]
-const DEFAULT: Kind = Kind::Fjall;
-/// The engines that `kv:` opens where it finds their files.
-#[cfg(feature = "kv")]
-const ENGINES: &[Kind] = &[Kind::Fjall, Kind::Redb, Kind::Sled];
-
 const CACHE: &str = "cache";
 const CACHE_HELP: &str = "how much is kept in memory for reading, such as 64MiB; 32MiB of fjall, 64MiB of others if not given";
-const ANY_SIZE: RangeInclusive<u64> = 0..=u64::MAX;
 const BLOCKING: &str = "blocking";
 const BLOCKING_HELP: &str = "never or inline: whether disk calls may run on the thread that polls";
 
-/// `kv:` has only the options that every engine has.
-#[cfg(feature = "kv")]
-pub(crate) fn opener() -> Opener {
-    Opener::new(
-        "kv:PATH  an embedded database, the one to take unless you need another",
-        |url, options| async move {
-            let place = Place::look(url, options, ENGINES).await?;
-            let kind = match place.found {
-                Found::Store(kind) => kind,
-                _ => DEFAULT,
-            };
-            place.open(kind).await
-        },
-    )
-    .with_option(CACHE, CACHE_HELP)
-    .with_option(BLOCKING, BLOCKING_HELP)
-}
-
 /// What does not fit is as good as endless.
+#[cfg(any(feature = "fjall", feature = "redb"))]
 fn to_usize(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
@@ -60,7 +37,6 @@ fn to_usize(number: u64) -> usize {
 struct Place {
     url: StoreUrl,
     path: PathBuf,
-    found: Found,
     blocking: Blocking,
     create: bool,
     read_only: bool,
@@ -69,7 +45,11 @@ struct Place {
 
 impl Place {
     /// Refuses what is no store of these engines.
-    async fn look(url: StoreUrl, options: OpenOptions, own: &'static [Kind]) -> Result<Self> {
+    async fn look(
+        url: StoreUrl,
+        options: OpenOptions,
+        own: &'static [Kind],
+    ) -> Result<(Self, Found)> {
         let ways = [("never", Blocking::Never), ("inline", Blocking::Inline)];
         let blocking = url.choice(BLOCKING, &ways)?.unwrap_or_default();
         let path = url.file_path()?;
@@ -79,15 +59,15 @@ impl Place {
                 .with_path(path)
                 .with_remedy("choose another place, or open without create=new"));
         }
-        Ok(Self {
+        let place = Self {
             path,
-            found,
             blocking,
             create: options.create != Create::Never,
             read_only: options.read_only,
             durability: options.durability,
             url,
-        })
+        };
+        Ok((place, found))
     }
 
     async fn open(self, kind: Kind) -> Result<Arc<dyn Datastore>> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datastore_kv::redb::RedbOptions;
 use interface_datastore::{Datastore, Result};
 
-use super::{ANY_SIZE, BLOCKING, BLOCKING_HELP, CACHE, CACHE_HELP, Place, to_usize};
+use super::{BLOCKING, BLOCKING_HELP, CACHE, CACHE_HELP, Place, to_usize};
 use crate::{Opener, found::Kind};
 
 const CHECK: &str = "check";
@@ -15,7 +15,7 @@ pub(crate) fn opener() -> Opener {
     Opener::new(
         "redb:PATH  a file with a tree, of which every finished write survives a power cut",
         |url, options| async move {
-            let place = Place::look(url, options, &[Kind::Redb]).await?;
+            let (place, _) = Place::look(url, options, &[Kind::Redb]).await?;
             place.open(Kind::Redb).await
         },
     )
@@ -36,7 +36,7 @@ pub(super) async fn open(place: Place) -> Result<Arc<dyn Datastore>> {
     let mut wanted = RedbOptions::new()
         .create(place.create)
         .blocking(place.blocking);
-    if let Some(bytes) = url.size(CACHE, ANY_SIZE)? {
+    if let Some(bytes) = url.size(CACHE, 0..=u64::MAX)? {
         wanted = wanted.cache_bytes(to_usize(bytes));
     }
     if let Some(check) = url.flag(CHECK)? {

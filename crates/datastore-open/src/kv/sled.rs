@@ -12,7 +12,7 @@ pub(crate) fn opener() -> Opener {
     Opener::new(
         "sled:PATH  a folder of sled 0.34, which is not maintained any more; withstands no power cut",
         |url, options| async move {
-            let place = Place::look(url, options, &[Kind::Sled]).await?;
+            let (place, _) = Place::look(url, options, &[Kind::Sled]).await?;
             place.open(Kind::Sled).await
         },
     )
