@@ -147,7 +147,7 @@ impl Queue {
     }
 }
 
-/// Those in front that can be committed as one: ranges are looked up in what is there, so a batch with any goes alone.
+/// Those in front that can be committed as one. Ranges may turn out to be too long: a batch with any goes alone, and fails alone.
 fn take_group(waiting: &mut VecDeque<Waiting>, most: u64) -> Vec<Waiting> {
     let mut group: Vec<Waiting> = waiting.pop_front().into_iter().collect();
     let Some(first) = group

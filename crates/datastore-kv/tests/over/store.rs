@@ -25,14 +25,17 @@ pub(crate) enum Stop {
     OnceBefore,
     /// This step alone fails, and is done.
     OnceBehind,
+    /// This step fails though it is done, and the next one fails and is not.
+    Twice,
 }
 
 impl Stop {
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Before,
         Self::Behind,
         Self::OnceBefore,
         Self::OnceBehind,
+        Self::Twice,
     ];
 
     /// Nothing works any more.
@@ -130,8 +133,9 @@ impl PlainStore {
         let stop = self.steps.stop.load(Ordering::SeqCst);
         let how = *self.steps.how.lock().unwrap();
         match how {
-            Some(how) if taken == stop => (matches!(how, Stop::Behind | Stop::OnceBehind), true),
+            Some(how) if taken == stop => (!matches!(how, Stop::Before | Stop::OnceBefore), true),
             Some(how) if how.is_final() && taken > stop => (false, true),
+            Some(Stop::Twice) if taken == stop + 1 => (false, true),
             _ => (true, false),
         }
     }

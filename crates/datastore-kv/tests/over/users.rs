@@ -188,6 +188,88 @@ fn of_two_who_open_at_once_one_writes() {
     }
 }
 
+/// Somebody is halted while opening, and two others open and close meanwhile: the number that it is about to take is free again.
+#[test]
+fn an_opening_that_is_overtaken_twice_has_nothing() {
+    let mut sent_away = 0;
+    for steps in 0..40 {
+        block_on(async {
+            let store = PlainStore::new();
+            drop(DatastoreEngine::open(&store.another()).await.unwrap());
+            let mut opening = pin!(DatastoreEngine::open(&store));
+            let early = poll(&mut opening, steps);
+            drop(DatastoreEngine::open(&store.another()).await.unwrap());
+            let last = DatastoreEngine::open(&store.another()).await.unwrap();
+            let late = match early {
+                Poll::Ready(opened) => opened,
+                Poll::Pending => opening.await,
+            };
+            let [one, other] =
+                [b"1", b"2"].map(|value| batch(|b| b.put(b"k", value).put(b"l", value)));
+            let of_late = match &late {
+                Ok(engine) => commit(engine, &one).await,
+                Err(refused) => Err(refused.clone()),
+            };
+            let of_last = commit(&last, &other).await;
+            assert!(
+                of_late.is_ok() != of_last.is_ok(),
+                "{steps}: {of_late:?}, {of_last:?}"
+            );
+            for outcome in [of_late, of_last] {
+                let kind = outcome.err().map(|refused| refused.kind());
+                assert!(
+                    kind.is_none_or(|kind| kind == ErrorKind::Locked),
+                    "{steps}: {kind:?}"
+                );
+            }
+            sent_away += u32::from(late.is_err());
+        });
+    }
+    assert!(sent_away > 0, "no opening was sent away");
+}
+
+/// A commit that waits for its turn and is dropped never happens.
+#[test]
+fn what_has_not_begun_when_it_is_dropped_never_happens() {
+    block_on(async {
+        let engine = DatastoreEngine::open(&PlainStore::new()).await.unwrap();
+        let [first, waiting, last] =
+            [b"a", b"b", b"c"].map(|key| batch(|b| b.put(key, b"1").put(b"last", key)));
+        let mut committing = pin!(commit(&engine, &first));
+        assert!(poll(&mut committing, 1).is_pending());
+        assert!(commit(&engine, &waiting).now_or_never().is_none());
+        committing.await.unwrap();
+        assert_eq!(engine.get(b"b").await.unwrap(), None);
+        commit(&engine, &last).await.unwrap();
+        assert_eq!(held(&engine).await.unwrap().len(), 3);
+    });
+}
+
+/// A refusal that shows only when a range is looked up is that of its own commit.
+#[test]
+fn a_refused_range_fails_nobody_else() {
+    block_on(async {
+        let options = DatastoreEngineOptions::new().max_range_keys(2);
+        let engine = options.open(&PlainStore::new()).await.unwrap();
+        commit(
+            &engine,
+            &batch(|b| b.put(b"a", b"1").put(b"b", b"1").put(b"c", b"1")),
+        )
+        .await
+        .unwrap();
+        let batches = [
+            batch(|b| b.put(b"d", b"1")),
+            batch(|b| b.put(b"e", b"1")),
+            batch(|b| b.delete_range(b"", None)),
+            batch(|b| b.put(b"f", b"1")),
+        ];
+        let outcomes = join_all(batches.iter().map(|batch| commit(&engine, batch))).await;
+        let refused: Vec<bool> = outcomes.iter().map(Result::is_err).collect();
+        assert_eq!(refused, [false, false, true, false]);
+        assert_eq!(held(&engine).await.unwrap().len(), 6);
+    });
+}
+
 /// Numbers that look random: xorshift.
 fn fastrand(seed: u64) -> impl FnMut() -> usize {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
