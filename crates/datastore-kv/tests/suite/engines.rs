@@ -11,6 +11,7 @@ use datastore_engine::{
     EngineReader, Scan,
 };
 use datastore_kv::MemoryEngine;
+use futures::FutureExt;
 
 /// The memory engine with less to it.
 #[derive(Debug, Clone, Default)]
@@ -98,5 +99,15 @@ impl Engine for Altered {
     }
     fn close(&self) -> BoxFuture<'_, engine::Result<()>> {
         self.inner.close()
+    }
+}
+
+/// Polls until it is ready.
+pub(crate) fn poll_out<F: Future>(future: F) -> F::Output {
+    let mut future = Box::pin(future);
+    loop {
+        if let Some(output) = future.as_mut().now_or_never() {
+            return output;
+        }
     }
 }

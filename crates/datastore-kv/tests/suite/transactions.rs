@@ -17,7 +17,7 @@ use interface_datastore::{
 use pollster::block_on;
 
 use crate::{
-    engines::Altered,
+    engines::{Altered, poll_out},
     histories::{begun, filled, keys},
 };
 
@@ -332,4 +332,21 @@ fn side_by_side_transactions_keep_an_invariant() {
         .map(|entry: interface_datastore::Entry| amount(entry.value))
         .sum();
     assert_eq!(sum, 100 * ACCOUNTS);
+}
+
+/// Two commits under way at the same time, each of which brings a phantom into what the other has listed.
+#[test]
+fn commits_that_walked_wait_for_each_other() {
+    let store = poll_out(KvDatastore::open(Altered::late())).unwrap();
+    poll_out(store.put(&Key::new("/first"), "value")).unwrap();
+    let begin = |listed: &str, put: &str| {
+        let transaction = poll_out(store.transaction(TransactionOptions::default())).unwrap();
+        assert!(poll_out(transaction.query(Query::prefix(listed)).next()).is_none());
+        transaction.put(&Key::new(put), "value").unwrap();
+        transaction
+    };
+    let (one, other) = (begin("/a/", "/b/1"), begin("/b/", "/a/1"));
+    let (one, other) = poll_out(futures::future::join(one.commit(), other.commit()));
+    assert!(one.is_ok());
+    assert_eq!(other.unwrap_err().kind(), ErrorKind::PreconditionFailed);
 }

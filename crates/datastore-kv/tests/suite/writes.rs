@@ -7,7 +7,7 @@ use interface_datastore::{
     Batch, Condition, Datastore, DatastoreExt, Durability, ErrorKind, Key, PutOptions, WatchEvent,
 };
 
-use crate::engines::Altered;
+use crate::engines::{Altered, poll_out};
 
 #[test]
 fn versions_are_never_given_twice() {
@@ -111,16 +111,6 @@ fn a_batch_of_many_keys_holds_its_conditions() {
         assert_eq!(refused.key(), Some(&keys[0]));
         assert!(!store.has(&keys[1999]).await.unwrap());
     });
-}
-
-/// Polls until it is ready.
-fn poll_out<F: Future>(future: F) -> F::Output {
-    let mut future = Box::pin(future);
-    loop {
-        if let Some(output) = future.as_mut().now_or_never() {
-            return output;
-        }
-    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod groups;
 mod many;
+mod moments;
 mod watchers;
 
 use bytes::{Bytes, BytesMut};
@@ -10,6 +11,7 @@ use futures_util::{StreamExt, stream};
 pub use self::{
     groups::{in_groups, read_in_groups},
     many::{delete_many, get_many, put_many},
+    moments::{MomentMap, Numbered},
     watchers::Watchers,
 };
 use crate::{
