@@ -1,12 +1,15 @@
-//! The entries, and what snapshots still need of their past.
+//! The entries in their order, which of them expire, and their bytes counted.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque, btree_map},
+    collections::{BTreeSet, VecDeque},
     ops::Bound,
 };
 
 use bytes::Bytes;
-use interface_datastore::{Error, ErrorKind, Key, Operation, Result, Timestamp, Version};
+use interface_datastore::{
+    Error, ErrorKind, Key, Operation, Result, Timestamp, Version,
+    implement::{MomentMap, Numbered},
+};
 
 /// One stored value.
 #[derive(Debug, Clone)]
@@ -33,31 +36,21 @@ impl Slot {
     }
 }
 
+impl Numbered for Slot {
+    fn number(&self) -> u64 {
+        self.written
+    }
+}
+
 /// The bounds of a walk, by the bytes of keys.
 pub(super) type Bounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 
-/// What a key held before a write: kept as long as a snapshot is older than that write.
-#[derive(Debug)]
-struct Past {
-    /// Number of the write that ended it.
-    until: u64,
-    slot: Option<Slot>,
-}
-
-/// An ordered map whose writes are numbered and whose state at earlier numbers can be read.
-///
-/// As long as no snapshot is held this is a plain map. While one is held, the first change of a key after it keeps
-/// the key's former slot: a snapshot costs what is written meanwhile, never a copy of the map.
+/// What the store holds, and what snapshots still need of its past.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    live: BTreeMap<Key, Slot>,
-    past: BTreeMap<Key, Vec<Past>>,
-    /// How many snapshots there are of each write number.
-    snapshots: BTreeMap<u64, usize>,
+    slots: MomentMap<Key, Slot>,
     /// Entries that expire, soonest first.
     expiring: BTreeSet<(Timestamp, Key)>,
-    /// Number of the latest write.
-    written: u64,
     /// Bytes of all keys and values.
     bytes: u64,
     closed: bool,
@@ -72,7 +65,7 @@ impl Table {
     }
 
     pub(super) fn get(&self, key: &Key) -> Option<&Slot> {
-        self.live.get(key)
+        self.slots.get(key)
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -81,53 +74,42 @@ impl Table {
 
     /// Stores a value; its slot's number.
     pub(super) fn put(&mut self, key: Key, value: Bytes, expires: Option<Timestamp>) -> u64 {
-        self.written += 1;
+        let written = self.slots.begin();
         let slot = Slot {
             value,
             expires,
-            written: self.written,
+            written,
         };
         self.bytes += slot.size(&key);
         if let Some(expires) = expires {
             self.expiring.insert((expires, key.clone()));
         }
-        if self.snapshots.is_empty() && self.expiring.is_empty() {
+        if self.expiring.is_empty() {
             let key_len = key.as_bytes().len();
-            if let Some(old) = self.live.insert(key, slot) {
+            if let Some(old) = self.slots.insert(key, slot) {
                 self.bytes -= (key_len + old.value.len()) as u64;
             }
-        } else {
-            let old = self.live.insert(key.clone(), slot);
-            if let Some(old) = &old {
-                self.forget(&key, old);
-            }
-            if !self.snapshots.is_empty() {
-                self.keep(key, old);
-            }
+        } else if let Some(old) = self.slots.insert(key.clone(), slot) {
+            self.forget(&key, &old);
         }
-        self.written
+        written
     }
 
     /// Removes a value; whether there was one.
     pub(super) fn delete(&mut self, key: &Key) -> bool {
-        let Some((key, old)) = self.live.remove_entry(key) else {
+        self.slots.begin();
+        let Some((key, old)) = self.slots.remove(key) else {
             return false;
         };
-        self.written += 1;
         self.forget(&key, &old);
-        if !self.snapshots.is_empty() {
-            self.keep(key, Some(old));
-        }
         true
     }
 
     /// Lets go of everything; walks under way fail.
     pub(super) fn close(&mut self) {
-        *self = Self {
-            closed: true,
-            written: self.written,
-            ..Self::default()
-        };
+        self.slots.clear();
+        self.expiring.clear();
+        (self.bytes, self.closed) = (0, true);
     }
 
     /// Takes a slot that is no longer live out of the counts.
@@ -135,29 +117,12 @@ impl Table {
         self.bytes -= old.size(key);
         if let Some(expires) = old.expires {
             let renewed = self
-                .live
+                .slots
                 .get(key)
                 .is_some_and(|slot| slot.expires == Some(expires));
             if !renewed {
                 self.expiring.remove(&(expires, key.clone()));
             }
-        }
-    }
-
-    /// Keeps what the latest write replaced, if a snapshot can see it.
-    fn keep(&mut self, key: Key, slot: Option<Slot>) {
-        let newest = self.snapshots.last_key_value().map_or(0, |(at, _)| *at);
-        let pasts = self.past.entry(key).or_default();
-        let since = match (&slot, pasts.last()) {
-            (Some(slot), _) => slot.written,
-            (None, Some(past)) => past.until,
-            (None, None) => 0,
-        };
-        if since <= newest {
-            pasts.push(Past {
-                until: self.written,
-                slot,
-            });
         }
     }
 
@@ -183,7 +148,7 @@ impl Table {
 
     /// Bytes of the keys and values within `bounds`.
     pub(super) fn bytes_within(&self, bounds: &Bounds) -> u64 {
-        let within = range(&self.live, bounds);
+        let within = self.slots.range(as_slices(bounds));
         within.map(|(key, slot)| slot.size(key)).sum()
     }
 
@@ -194,31 +159,11 @@ impl Table {
 
     /// Holds the present state, for [`chunk`](Self::chunk), until it is [released](Self::release).
     pub(super) fn snapshot(&mut self) -> u64 {
-        *self.snapshots.entry(self.written).or_default() += 1;
-        self.written
+        self.slots.hold()
     }
 
     pub(super) fn release(&mut self, snapshot: u64) {
-        let Some(count) = self.snapshots.get_mut(&snapshot) else {
-            return;
-        };
-        *count -= 1;
-        if *count > 0 {
-            return;
-        }
-        self.snapshots.remove(&snapshot);
-        match self.snapshots.first_key_value() {
-            None => self.past.clear(),
-            // Only the oldest snapshot needs what no other does.
-            Some((oldest, _)) if *oldest > snapshot => {
-                let oldest = *oldest;
-                self.past.retain(|_, pasts| {
-                    pasts.retain(|past| past.until > oldest);
-                    !pasts.is_empty()
-                });
-            }
-            Some(_) => {}
-        }
+        self.slots.release(snapshot);
     }
 
     /// What `pick` makes of the next `count` keys of the snapshot within `bounds`, in the walk's order.
@@ -232,91 +177,22 @@ impl Table {
         count: usize,
         pick: impl Fn(&Key, &Slot) -> Option<T>,
     ) -> (VecDeque<T>, Option<Key>) {
-        let mut found = VecDeque::with_capacity(count.min(self.live.len()));
-        if is_empty(bounds) {
-            return (found, None);
-        }
-        let live = range(&self.live, bounds);
-        let mut last = None;
-        let mut looked_at = 0;
-        let mut look = |key: &Key, slot: Option<&Slot>| {
+        let mut found = VecDeque::with_capacity(count.min(self.slots.len()));
+        let (mut looked_at, mut last) = (0, None);
+        let bounds = as_slices(bounds);
+        self.slots.walk(snapshot, bounds, reverse, |key, slot| {
             found.extend(slot.and_then(|slot| pick(key, slot)));
             looked_at += 1;
             if looked_at == count {
                 last = Some(key.clone());
             }
-        };
-        if !self.past.is_empty() {
-            let past = range(&self.past, bounds).map(first);
-            let live = live.map(first);
-            let keys: Box<dyn Iterator<Item = &Key>> = if reverse {
-                Box::new(merge(live.rev(), past.rev(), true))
-            } else {
-                Box::new(merge(live, past, false))
-            };
-            keys.take(count)
-                .for_each(|key| look(key, self.slot_at(snapshot, key)));
-        } else if reverse {
-            let slots = live.rev().take(count);
-            slots.for_each(|(key, slot)| look(key, Some(slot)));
-        } else {
-            let slots = live.take(count);
-            slots.for_each(|(key, slot)| look(key, Some(slot)));
-        }
+            looked_at < count
+        });
         (found, last)
     }
-
-    fn slot_at(&self, snapshot: u64, key: &Key) -> Option<&Slot> {
-        let mut pasts = self.past.get(key).into_iter().flatten();
-        if let Some(past) = pasts.find(|past| past.until > snapshot) {
-            return past.slot.as_ref().filter(|slot| slot.written <= snapshot);
-        }
-        self.live.get(key).filter(|slot| slot.written <= snapshot)
-    }
 }
 
-/// The part of a map within `bounds`, which must not be [empty](is_empty).
-fn range<'a, V>(map: &'a BTreeMap<Key, V>, (low, high): &Bounds) -> btree_map::Range<'a, Key, V> {
-    map.range::<[u8], _>((
-        low.as_ref().map(Vec::as_slice),
-        high.as_ref().map(Vec::as_slice),
-    ))
-}
-
-fn first<'a, V>((key, _): (&'a Key, &'a V)) -> &'a Key {
-    key
-}
-
-/// Both sequences, which are sorted alike, as one without doubles.
-fn merge<'a>(
-    a: impl Iterator<Item = &'a Key>,
-    b: impl Iterator<Item = &'a Key>,
-    reverse: bool,
-) -> impl Iterator<Item = &'a Key> {
-    let (mut a, mut b) = (a.peekable(), b.peekable());
-    std::iter::from_fn(move || {
-        let (Some(x), Some(y)) = (a.peek(), b.peek()) else {
-            return a.next().or_else(|| b.next());
-        };
-        match if reverse { y.cmp(x) } else { x.cmp(y) } {
-            std::cmp::Ordering::Less => a.next(),
-            std::cmp::Ordering::Greater => b.next(),
-            std::cmp::Ordering::Equal => {
-                b.next();
-                a.next()
-            }
-        }
-    })
-}
-
-/// Whether nothing can lie within; the map refuses such ranges.
-fn is_empty((low, high): &Bounds) -> bool {
-    match (low, high) {
-        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
-        (Bound::Included(low), Bound::Included(high)) => low > high,
-        (
-            Bound::Included(low) | Bound::Excluded(low),
-            Bound::Included(high) | Bound::Excluded(high),
-        ) => low >= high,
-    }
+fn as_slices((low, high): &Bounds) -> (Bound<&[u8]>, Bound<&[u8]>) {
+    let slice = |bound| Bound::map(bound, Vec::as_slice);
+    (slice(low.as_ref()), slice(high.as_ref()))
 }
