@@ -20,10 +20,9 @@ pub(crate) struct Passage<'a> {
 }
 
 /// Held as long as it lives: beside others, or alone.
-#[allow(dead_code, reason = "held for what its drop does")]
 enum Guard<'a> {
-    Beside(RwLockReadGuard<'a, ()>),
-    Alone(RwLockWriteGuard<'a, ()>),
+    Beside { _held: RwLockReadGuard<'a, ()> },
+    Alone { _held: RwLockWriteGuard<'a, ()> },
 }
 
 impl Choice {
@@ -91,14 +90,18 @@ impl Gates {
             let gate = &self.0[gate];
             // Boxed, so that nobody carries room for a wait that is rare.
             let guard = match alone {
-                true => Guard::Alone(match gate.try_write() {
-                    Some(guard) => guard,
-                    None => Box::pin(gate.write()).await,
-                }),
-                false => Guard::Beside(match gate.try_read() {
-                    Some(guard) => guard,
-                    None => Box::pin(gate.read()).await,
-                }),
+                true => Guard::Alone {
+                    _held: match gate.try_write() {
+                        Some(held) => held,
+                        None => Box::pin(gate.write()).await,
+                    },
+                },
+                false => Guard::Beside {
+                    _held: match gate.try_read() {
+                        Some(held) => held,
+                        None => Box::pin(gate.read()).await,
+                    },
+                },
             };
             if passage.first.is_none() {
                 passage.first = Some(guard);
