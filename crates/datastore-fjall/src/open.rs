@@ -6,7 +6,10 @@ use std::{
     path::Path,
 };
 
-use datastore_engine::{Error, ErrorKind, Result};
+use datastore_engine::{
+    Error, ErrorKind, Result,
+    implement::{folder_of, sync_name},
+};
 use fjall::{Database, PersistMode};
 
 use crate::{
@@ -110,13 +113,9 @@ fn clear(folder: &Path) -> Result<()> {
 /// A kill half way through creating must not leave a folder that nobody can open: it gets its name once it is whole.
 fn create(options: &FjallOptions, folder: &Path) -> Result<()> {
     let failed = |error: io::Error| Error::io(error).with_path(folder);
-    let parent = match folder.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
     let unnamed = tempfile::Builder::new()
         .prefix(".creating-")
-        .tempdir_in(parent)
+        .tempdir_in(folder_of(folder))
         .map_err(failed)?;
     let opened = open_database(options, unnamed.path())?;
     let synced = opened.database.persist(PersistMode::SyncAll);
@@ -129,7 +128,7 @@ fn create(options: &FjallOptions, folder: &Path) -> Result<()> {
         Err(_) if matches!(look(folder)?, Found::Database) => {}
         Err(error) => return Err(failed(error)),
     }
-    sync_folder(parent).map_err(failed)
+    sync_name(folder).map_err(failed)
 }
 
 fn open_database(options: &FjallOptions, folder: &Path) -> Result<Opened> {
@@ -159,16 +158,4 @@ fn foreign(folder: &Path, detail: &'static str) -> Error {
         .with_path(folder)
         .with_detail(detail)
         .with_remedy(remedy)
-}
-
-/// A name that a power cut may take away would take all acknowledged commits along.
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Elsewhere a folder cannot be opened, and its file system keeps names in order.
-#[cfg(not(unix))]
-fn sync_folder(_folder: &Path) -> io::Result<()> {
-    Ok(())
 }

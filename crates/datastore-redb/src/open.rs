@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use datastore_engine::{Error, ErrorKind, Result, implement::guarded};
+use datastore_engine::{
+    Error, ErrorKind, Result,
+    implement::{folder_of, guarded, sync_name},
+};
 use datastore_files::Blocking;
 use redb::{Builder, Database, Durability, ReadableDatabase, StorageBackend, TableHandle};
 
@@ -145,13 +148,9 @@ impl RedbOptions {
     /// A kill half way through creating must not leave a file that nobody can open: it gets its name once it is whole.
     fn create_file(&self, path: &Path) -> Result<()> {
         let failed = |error: io::Error| Error::io(error).with_path(path);
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
         let unnamed = tempfile::Builder::new()
             .prefix(".creating-")
-            .tempfile_in(folder)
+            .tempfile_in(folder_of(path))
             .map_err(failed)?;
         let created = self.builder().create(unnamed.path());
         let database = created.map_err(|error| translate(path, error))?;
@@ -163,8 +162,7 @@ impl RedbOptions {
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(failed(error.error)),
         }
-        // A name that a power cut may take away would take all acknowledged commits along.
-        sync_folder(folder).map_err(failed)
+        sync_name(path).map_err(failed)
     }
 
     fn prepared(
@@ -231,15 +229,4 @@ fn check_magic(path: &Path) -> Result<()> {
         return Ok(());
     }
     Err(foreign(path, "it does not begin as files of redb do"))
-}
-
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Elsewhere a folder cannot be opened, and its file system keeps names in order.
-#[cfg(not(unix))]
-fn sync_folder(_folder: &Path) -> io::Result<()> {
-    Ok(())
 }
