@@ -62,10 +62,16 @@ impl Round {
 
     /// A temporary file of an old release in a folder of values.
     pub(super) fn old_temp(&mut self, path: PathBuf) -> Result<(), Failure> {
-        let len = self.store.tree.metadata(&path, Wait::Yes)?;
-        let removed = self.is_old(&path)? && self.remove(&path)?;
-        if let (true, Some(found)) = (removed, len) {
-            self.store.count(&path, 0, found.len);
+        let store = &self.store;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let removed = self.is_old(&path)?
+            && store.usage.remove_file(folder, || {
+                let found = store.tree.metadata(&path, Wait::Yes)?;
+                let removed = self.remove(&path)?;
+                Ok::<_, Failure>(found.filter(|_| removed).map(|found| found.len))
+            })?;
+        if removed {
+            store.usage.nudge(&store.tree, &store.background);
         }
         self.left_over(Kind::OldTemporaryFile, &path, removed);
         Ok(())

@@ -104,12 +104,28 @@ impl Usage {
     }
 
     /// Removes an empty folder by `remove`, which gives its length if it did; whether it did.
-    ///
-    /// No gate is held, so a count has to be kept from being done with the folder in between.
     pub(crate) fn remove_folder<E>(
         &self,
         folder: &Path,
         remove: impl FnOnce() -> Result<Option<u64>, E>,
+    ) -> Result<bool, E> {
+        self.remove(remove, |tally, len| tally.removed(folder.as_os_str(), len))
+    }
+
+    /// Removes a file that is of no key from a folder, in the same way.
+    pub(crate) fn remove_file<E>(
+        &self,
+        folder: &Path,
+        remove: impl FnOnce() -> Result<Option<u64>, E>,
+    ) -> Result<bool, E> {
+        self.remove(remove, |tally, len| tally.changed(folder.as_os_str(), -len))
+    }
+
+    /// No gate is held, so a count has to be kept from being done with the folder between the removal and the news of it.
+    fn remove<E>(
+        &self,
+        remove: impl FnOnce() -> Result<Option<u64>, E>,
+        tell: impl FnOnce(&mut Tally, i64),
     ) -> Result<bool, E> {
         let mut state = self.state();
         let Some(len) = remove()?.map(signed) else {
@@ -117,7 +133,7 @@ impl Usage {
         };
         self.bytes.fetch_sub(len, Ordering::Relaxed);
         if let Some(tally) = &mut state.tally {
-            tally.removed(folder.as_os_str(), len);
+            tell(tally, len);
         }
         Ok(true)
     }
