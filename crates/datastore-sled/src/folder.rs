@@ -133,25 +133,26 @@ pub(crate) fn sync(folder: &Path) -> Result<()> {
     let blobs = folder.join(BLOBS);
     for within in [&blobs, folder] {
         for entry in fs::read_dir(within).map_err(failed(within))? {
-            let path = entry.map_err(failed(within))?.path();
-            match File::open(&path) {
-                Ok(file) => sync_file(&file, &path)?,
+            let entry = entry.map_err(failed(within))?;
+            let path = entry.path();
+            if entry.file_type().map_err(failed(&path))?.is_dir() {
+                continue;
+            }
+            // Where a handle must be for writing to be synced, one for reading is not enough.
+            match OpenOptions::new().write(true).open(&path) {
+                Ok(file) => sync_one(&file, &path)?,
                 // sled removes what it needs no more.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(failed(&path)(error)),
             }
         }
         #[cfg(unix)]
-        sync_file(&File::open(within).map_err(failed(within))?, within)?;
+        sync_one(&File::open(within).map_err(failed(within))?, within)?;
     }
     Ok(())
 }
 
-fn sync_file(file: &File, path: &Path) -> Result<()> {
-    let metadata = file.metadata().map_err(failed(path))?;
-    if metadata.is_dir() {
-        return Ok(());
-    }
+fn sync_one(file: &File, path: &Path) -> Result<()> {
     file.sync_all().map_err(|error| {
         Error::new(ErrorKind::SyncFailed)
             .with_path(path)
