@@ -15,7 +15,7 @@ const TRIO: [&[u8]; 3] = [b"a", b"m", b"z"];
 /// In units of 512 or 1024 bytes, as the shell has it.
 const LIMIT: u32 = 4096;
 
-/// A value that tells its round in each of its bytes, and does not compress into less.
+/// A value that tells its round again and again.
 fn value(round: u32, len: usize) -> Vec<u8> {
     round.to_be_bytes().repeat(len / 4)
 }
