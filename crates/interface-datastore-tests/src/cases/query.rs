@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, future::join};
 use interface_datastore::{
-    DatastoreExt, Entry, Key, Query, QueryOptions,
+    BoxStream, Datastore, DatastoreExt, Entry, Key, Query, QueryOptions, Result,
     query::{Filter, Order},
 };
 
@@ -53,6 +53,21 @@ async fn check(subject: &Subject, query: Query, places: &[usize], in_order: bool
     } else {
         ensure_eq!(sorted(got), sorted(expected), "entries");
     }
+    Ok(())
+}
+
+/// A way to list keys.
+pub(crate) type List = fn(&dyn Datastore, Query) -> BoxStream<'static, Result<Key>>;
+
+/// The keys of entries that are listed whole.
+fn entries(store: &dyn Datastore, query: Query) -> BoxStream<'static, Result<Key>> {
+    Box::pin(store.query(query).map_ok(|entry| entry.key))
+}
+
+/// Lists, and counts.
+pub(crate) async fn lists(subject: &Subject, list: List, query: Query, count: usize) -> Outcome {
+    let listed = list(subject.store(), query).count().await;
+    ensure_eq!(listed, count, "entries");
     Ok(())
 }
 
@@ -113,31 +128,13 @@ pub(crate) async fn two_filters(subject: &Subject) -> Outcome {
 /// A limit ends the listing.
 pub(crate) async fn limit(subject: &Subject) -> Outcome {
     load(subject, DATA.len()).await?;
-    ensure_eq!(
-        subject
-            .store()
-            .query(Query::all().with_limit(1))
-            .count()
-            .await,
-        1,
-        "entries"
-    );
-    Ok(())
+    lists(subject, entries, Query::all().with_limit(1), 1).await
 }
 
 /// An offset skips.
 pub(crate) async fn offset(subject: &Subject) -> Outcome {
     load(subject, DATA.len()).await?;
-    ensure_eq!(
-        subject
-            .store()
-            .query(Query::all().with_offset(1))
-            .count()
-            .await,
-        3,
-        "entries"
-    );
-    Ok(())
+    lists(subject, entries, Query::all().with_offset(1), 3).await
 }
 
 /// A comparison that never says "equal" sorts all the same.
@@ -157,26 +154,23 @@ pub(crate) async fn one_order_reversed(subject: &Subject) -> Outcome {
 
 /// Deletes and puts during a listing do not end it.
 pub(crate) async fn mutating_meanwhile(subject: &Subject) -> Outcome {
-    let data = load(subject, DATA.len()).await?;
-    let listing = subject.store().query(Query::all());
-    mutate_during(subject, listing.map_ok(|entry| entry.key)).await?;
+    mutate_while(subject, entries, DATA.len()).await
+}
+
+/// Deletes and puts during a listing of the first entries of the data set, and looks at what is left.
+pub(crate) async fn mutate_while(subject: &Subject, list: List, count: usize) -> Outcome {
+    let data = load(subject, count).await?;
+    mutate_during(subject, list(subject.store(), Query::all())).await?;
     let left = sorted_after_mutation(subject, &data)?;
-    ensure_eq!(
-        all_pairs(subject.store()).await?,
-        left,
-        "entries after the listing"
-    );
+    let found = all_pairs(subject.store()).await?;
+    ensure_eq!(found, left, "entries after the listing");
     Ok(())
 }
 
 /// On the first key listed, deletes `/z/3hello2` and puts `/z/4hello3`; then lists to the end.
-pub(crate) async fn mutate_during(
-    subject: &Subject,
-    listing: impl futures_util::Stream<Item = interface_datastore::Result<Key>>,
-) -> Outcome {
+async fn mutate_during(subject: &Subject, mut listing: BoxStream<'static, Result<Key>>) -> Outcome {
     let store = subject.store();
     let (doomed, added) = (subject.key("/z/3hello2")?, subject.key("/z/4hello3")?);
-    let mut listing = Box::pin(listing);
     ensure!(listing.try_next().await?.is_some(), "the listing is empty");
     ensure!(store.has(&doomed).await?, "{doomed} is missing");
     store.delete(&doomed).await?;
@@ -190,10 +184,7 @@ pub(crate) async fn mutate_during(
 }
 
 /// The data set as [`mutate_during`] leaves it.
-pub(crate) fn sorted_after_mutation(
-    subject: &Subject,
-    data: &[(Key, Bytes)],
-) -> Outcome<Vec<(Key, Bytes)>> {
+fn sorted_after_mutation(subject: &Subject, data: &[(Key, Bytes)]) -> Outcome<Vec<(Key, Bytes)>> {
     let doomed = subject.key("/z/3hello2")?;
     let mut left: Vec<_> = data
         .iter()
@@ -206,29 +197,34 @@ pub(crate) fn sorted_after_mutation(
 
 /// A listing during a put works, and so does the put.
 pub(crate) async fn mutated_meanwhile(subject: &Subject) -> Outcome {
-    load(subject, DATA.len()).await?;
+    put_while(subject, entries, DATA.len()).await
+}
+
+/// Puts during a listing of the first entries of the data set.
+pub(crate) async fn put_while(subject: &Subject, list: List, count: usize) -> Outcome {
+    load(subject, count).await?;
     let (store, key) = (subject.store(), subject.key("/z/key-1")?);
-    let listing = store
-        .query(Query::all())
-        .try_fold(0, async |count, _| Ok(count + 1));
+    let listing = list(store, Query::all()).try_fold(0, async |count, _| Ok(count + 1));
     let (put, listed) = join(store.put(&key, "new"), listing).await;
     put?;
-    ensure!(listed? >= DATA.len(), "the listing left out entries");
+    ensure!(listed? >= count, "the listing left out entries");
     ensure_eq!(store.get(&key).await?, "new", "value put during a listing");
     Ok(())
 }
 
 /// An aborted listing says so; a dropped one leaves the store at work.
 pub(crate) async fn aborted(subject: &Subject) -> Outcome {
+    break_off(subject, Query::all()).await
+}
+
+/// Aborts one listing and drops another.
+pub(crate) async fn break_off(subject: &Subject, query: Query) -> Outcome {
     let data = load(subject, 3).await?;
     let store = subject.store();
     let options = QueryOptions::default().with_abort(aborted_signal());
-    expect_aborted_stream(store.query_opts(Query::all(), options), "an aborted query").await?;
-    poll_stream_once(store.query(Query::all())).await;
-    ensure_eq!(
-        all_pairs(store).await?,
-        sorted(data),
-        "entries after a dropped listing"
-    );
+    expect_aborted_stream(store.query_opts(query.clone(), options), "an aborted query").await?;
+    poll_stream_once(store.query(query)).await;
+    let left = all_pairs(store).await?;
+    ensure_eq!(left, sorted(data), "entries after a dropped listing");
     Ok(())
 }

@@ -2,17 +2,15 @@
 
 use std::cmp::Ordering;
 
-use futures_util::{StreamExt, TryStreamExt, future::join};
+use futures_util::TryStreamExt;
 use interface_datastore::{
-    DatastoreExt, Entry, Query, QueryOptions,
+    BoxStream, Datastore, DatastoreExt, Entry, Key, Query, Result,
     query::{Order, Select},
 };
 
 use super::{
-    query::{ending, load, mutate_during, not_ending, sorted_after_mutation},
-    support::{
-        aborted_signal, all_pairs, expect_aborted_stream, keys_of, poll_stream_once, sorted,
-    },
+    query::{break_off, ending, lists, load, mutate_while, not_ending, put_while},
+    support::keys_of,
 };
 use crate::{
     Outcome, Subject,
@@ -23,10 +21,10 @@ const COUNT: usize = 3;
 
 /// Loads the data set, asks for keys, and compares with those at these places: as a set, or in this very order.
 async fn check(subject: &Subject, query: Query, places: &[usize], in_order: bool) -> Outcome {
-    let keys = keys_of(&load(subject, COUNT).await?);
+    let data = keys_of(&load(subject, COUNT).await?);
     let mut expected: Vec<_> = places
         .iter()
-        .filter_map(|place| keys.get(*place).cloned())
+        .filter_map(|place| data.get(*place).cloned())
         .collect();
     let mut got: Vec<_> = subject.store().query_keys(query).try_collect().await?;
     if !in_order {
@@ -35,6 +33,10 @@ async fn check(subject: &Subject, query: Query, places: &[usize], in_order: bool
     }
     ensure_eq!(got, expected, "keys");
     Ok(())
+}
+
+fn keys(store: &dyn Datastore, query: Query) -> BoxStream<'static, Result<Key>> {
+    store.query_keys(query)
 }
 
 /// An empty query gives all keys, and no values.
@@ -80,31 +82,13 @@ pub(crate) async fn two_filters(subject: &Subject) -> Outcome {
 /// A limit ends the listing.
 pub(crate) async fn limit(subject: &Subject) -> Outcome {
     load(subject, COUNT).await?;
-    ensure_eq!(
-        subject
-            .store()
-            .query_keys(Query::all().with_limit(1))
-            .count()
-            .await,
-        1,
-        "keys"
-    );
-    Ok(())
+    lists(subject, keys, Query::all().with_limit(1), 1).await
 }
 
 /// An offset skips.
 pub(crate) async fn offset(subject: &Subject) -> Outcome {
     load(subject, COUNT).await?;
-    ensure_eq!(
-        subject
-            .store()
-            .query_keys(Query::all().with_offset(1))
-            .count()
-            .await,
-        2,
-        "keys"
-    );
-    Ok(())
+    lists(subject, keys, Query::all().with_offset(1), 2).await
 }
 
 /// A comparison that never says "equal" sorts all the same.
@@ -124,43 +108,15 @@ pub(crate) async fn one_order_reversed(subject: &Subject) -> Outcome {
 
 /// Deletes and puts during a listing do not end it.
 pub(crate) async fn mutating_meanwhile(subject: &Subject) -> Outcome {
-    let data = load(subject, COUNT).await?;
-    mutate_during(subject, subject.store().query_keys(Query::all())).await?;
-    let left = sorted_after_mutation(subject, &data)?;
-    ensure_eq!(
-        all_pairs(subject.store()).await?,
-        left,
-        "entries after the listing"
-    );
-    Ok(())
+    mutate_while(subject, keys, COUNT).await
 }
 
 /// A listing during a put works, and so does the put.
 pub(crate) async fn mutated_meanwhile(subject: &Subject) -> Outcome {
-    load(subject, COUNT).await?;
-    let (store, key) = (subject.store(), subject.key("/z/key-1")?);
-    let listing = store
-        .query_keys(Query::all())
-        .try_fold(0, async |count, _| Ok(count + 1));
-    let (put, listed) = join(store.put(&key, "new"), listing).await;
-    put?;
-    ensure!(listed? >= COUNT, "the listing left out keys");
-    ensure_eq!(store.get(&key).await?, "new", "value put during a listing");
-    Ok(())
+    put_while(subject, keys, COUNT).await
 }
 
 /// An aborted listing says so; a dropped one leaves the store at work.
 pub(crate) async fn aborted(subject: &Subject) -> Outcome {
-    let data = load(subject, COUNT).await?;
-    let store = subject.store();
-    let options = QueryOptions::default().with_abort(aborted_signal());
-    let listing = store.query_opts(Query::all().keys_only(), options);
-    expect_aborted_stream(listing, "an aborted query for keys").await?;
-    poll_stream_once(store.query_keys(Query::all())).await;
-    ensure_eq!(
-        all_pairs(store).await?,
-        sorted(data),
-        "entries after a dropped listing"
-    );
-    Ok(())
+    break_off(subject, Query::all().keys_only()).await
 }

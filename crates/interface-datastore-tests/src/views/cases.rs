@@ -86,7 +86,13 @@ pub(crate) async fn stays_inside(view: &View) -> Outcome {
             .body
             .try_collect::<Vec<_>>()
             .await?;
-        store.metadata(&key).await?;
+        ensure_eq!(store.metadata(&key).await?.key, key, "key of an entry");
+        let omitted = GetOptions::metadata().with_omit_key(true);
+        let nameless = store.get_opts(&key, omitted).await?.key;
+        ensure!(
+            nameless == key || nameless.is_root(),
+            "an entry without its key shows {nameless}"
+        );
         ensure!(store.has(&key).await?, "has of {key} through the view");
         store
             .put_many([(key.clone(), "many".into())])
