@@ -21,6 +21,8 @@ mod refusals;
 mod registry;
 mod report;
 mod run;
+#[cfg(all(feature = "tokio", not(target_family = "wasm")))]
+mod runtime;
 mod subject;
 mod views;
 
@@ -35,6 +37,9 @@ pub use self::disk::{DiskOpener, on_a_failing_disk};
 pub(crate) use self::engine::__engine_table;
 #[cfg(not(target_family = "wasm"))]
 pub use self::kill::{FolderOpener, survives_kills};
+#[cfg(all(feature = "tokio", not(target_family = "wasm")))]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+pub use self::runtime::on_tokio;
 pub use self::{
     effort::runs,
     failure::{Failure, Outcome, Verdict},

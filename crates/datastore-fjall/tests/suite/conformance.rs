@@ -3,10 +3,8 @@
 use datastore_fjall::FjallOptions;
 use interface_datastore_tests::{
     engine::{EnginePlace, EngineSubject},
-    engine_conformance, engine_crash_conformance, engine_place_conformance,
+    engine_conformance, engine_crash_conformance, engine_place_conformance, on_tokio,
 };
-
-use crate::runtime::on_tokio;
 
 async fn in_folder(options: FjallOptions) -> EngineSubject {
     let folder = tempfile::tempdir().unwrap();

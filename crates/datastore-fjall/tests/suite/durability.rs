@@ -5,9 +5,7 @@ use std::{fs, path::Path};
 use datastore_engine::{Batch, CommitOptions, Durability, Engine, EngineReader, Scan};
 use datastore_fjall::FjallOptions;
 use futures_util::TryStreamExt;
-use interface_datastore_tests::runs;
-
-use crate::runtime::on_tokio;
+use interface_datastore_tests::{on_tokio, runs};
 
 fn log_of(folder: &Path) -> std::path::PathBuf {
     let mut logs: Vec<_> = fs::read_dir(folder)

@@ -3,4 +3,3 @@
 mod conformance;
 mod durability;
 mod opening;
-mod runtime;

@@ -11,9 +11,10 @@ use datastore_kv::{DatastoreEngine, DatastoreEngineOptions};
 use interface_datastore::{DatastoreExt, Key};
 use interface_datastore_tests::{
     engine::EngineSubject, engine_conformance, engine_crash_conformance, engine_on_a_failing_disk,
+    on_tokio,
 };
 
-use crate::{runtime::on_tokio, store::PlainStore};
+use crate::store::PlainStore;
 
 /// Ranges are short, as each key is a file.
 fn unsynced() -> DatastoreEngineOptions {

@@ -2,8 +2,6 @@
 
 mod conformance;
 mod format;
-#[path = "../suite/runtime.rs"]
-mod runtime;
 mod steps;
 mod store;
 mod users;

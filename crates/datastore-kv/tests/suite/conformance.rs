@@ -6,9 +6,9 @@ use datastore_fjall::{FjallEngine, FjallOptions};
 use datastore_kv::{KvDatastore, KvOptions, MemoryEngine};
 use datastore_redb::{RedbEngine, RedbOptions};
 use interface_datastore::Result;
-use interface_datastore_tests::{Subject, conformance, crash_conformance, engine_conformance};
-
-use crate::runtime::on_tokio;
+use interface_datastore_tests::{
+    Subject, conformance, crash_conformance, engine_conformance, on_tokio,
+};
 
 async fn redb(file: PathBuf) -> Result<KvDatastore<RedbEngine>> {
     let engine = RedbOptions::new().open(&file).await.unwrap();

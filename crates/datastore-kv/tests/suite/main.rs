@@ -6,7 +6,6 @@ mod expiry;
 mod failing;
 mod format;
 mod histories;
-mod runtime;
 mod space;
 mod transactions;
 mod writes;

@@ -3,10 +3,10 @@
 use datastore_redb::RedbOptions;
 use interface_datastore_tests::{
     engine::{EnginePlace, EngineSubject},
-    engine_conformance, engine_crash_conformance, engine_place_conformance,
+    engine_conformance, engine_crash_conformance, engine_place_conformance, on_tokio,
 };
 
-use crate::{medium::Medium, runtime::on_tokio};
+use crate::medium::Medium;
 
 async fn on_file(options: RedbOptions) -> EngineSubject {
     let folder = tempfile::tempdir().unwrap();

@@ -7,8 +7,7 @@ use std::sync::{
 
 use datastore_engine::{Batch, CommitOptions, Engine};
 use datastore_redb::{RedbOptions, StorageBackend};
-
-use crate::runtime::on_tokio;
+use interface_datastore_tests::on_tokio;
 
 /// Counts syncs of a database in memory, each of which takes a moment.
 #[derive(Debug)]

@@ -5,4 +5,3 @@ mod damage;
 mod group;
 mod medium;
 mod opening;
-mod runtime;
