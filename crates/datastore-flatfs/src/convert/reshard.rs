@@ -96,10 +96,12 @@ pub(super) fn finish(
     let to = unfinished.to;
     site.root.remove_file(OsStr::new(sharding::README))?;
     to.write_readme(&site.tree);
-    site.write_sharding(&format!("{}\n", to.identifier()), Replace::Yes)?;
     if unfinished.origin == Origin::JavaScript {
+        // In a finished store it would look like a value in the wrong place.
         site.root.remove_file(OsStr::new(javascript::MARKER))?;
+        site.root.sync()?;
     }
+    site.write_sharding(&format!("{}\n", to.identifier()), Replace::Yes)?;
     teller.phase(Phase::CleaningUp, None)?;
     remove_empty_folders(site)?;
     site.store_usage();
