@@ -1,9 +1,14 @@
 //! Sharding beyond the vectors: the marker is no entry, and opening is safe against a second opener.
 
-use datastore_core::{MemoryDatastore, ShardingDatastore, sharding::Shard};
+use datastore_core::{
+    FaultDatastore, MemoryDatastore, ShardingDatastore,
+    fault::{Fault, Rule},
+    sharding::Shard,
+};
 use futures::TryStreamExt;
 use interface_datastore::{
-    Batch, Condition, Datastore, DatastoreExt, ErrorKind, Key, Maintenance, Query, WatchEvent,
+    Batch, Condition, Datastore, DatastoreExt, ErrorKind, Key, Maintenance, Operation, Query,
+    WatchEvent,
 };
 use pollster::block_on;
 
@@ -39,6 +44,25 @@ fn opening_creates_finds_and_compares() {
             other.to_string().contains("next-to-last/2, not by"),
             "{other}"
         );
+    });
+}
+
+/// Another opener writes its marker after ours saw none.
+#[test]
+fn the_first_of_two_openers_decides() {
+    block_on(async {
+        for (wanted, agrees) in [(next_to_last(), true), (Shard::prefix(2).unwrap(), false)] {
+            let inner = MemoryDatastore::new();
+            let first = ShardingDatastore::open(&inner, Some(next_to_last())).await;
+            assert!(first.is_ok());
+            let not_yet = Fault::fail(ErrorKind::NotFound);
+            let late = Rule::new(Operation::Get, not_yet).times(1);
+            let late = FaultDatastore::new(&inner, vec![late]);
+            let second = ShardingDatastore::open(&late, Some(wanted)).await;
+            assert_eq!(second.is_ok(), agrees, "{wanted}: {second:?}");
+            let marker = inner.get(&key("/SHARDING")).await.unwrap();
+            assert_eq!(marker, "/repo/flatfs/shard/v1/next-to-last/2\n");
+        }
     });
 }
 
