@@ -66,22 +66,13 @@ impl Context {
         self.open(&self.global.store, OpenOptions::new()).await
     }
 
+    /// Opens a store; one that another program has open is tried again for a while.
     pub(crate) async fn open(
         &self,
         url: &StoreUrl,
         options: OpenOptions,
     ) -> Outcome<Arc<dyn Datastore>> {
-        self.open_within(url, options, self.global.wait.into())
-            .await
-    }
-
-    /// Opens a store; one that another program has open is tried again for as long as `wait`.
-    pub(crate) async fn open_within(
-        &self,
-        url: &StoreUrl,
-        options: OpenOptions,
-        wait: Duration,
-    ) -> Outcome<Arc<dyn Datastore>> {
+        let wait = Duration::from(self.global.wait);
         let begun = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {

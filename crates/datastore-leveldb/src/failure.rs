@@ -101,7 +101,7 @@ impl Failure {
             Self::TooLarge { path, len, max } => new(ErrorKind::Unsupported)
                 .with_detail(format!("{len} bytes would have to be held in memory, the options allow {max}"))
                 .with_path(path)
-                .with_remedy("raise the limit: with_max_block_len, or with_max_log_len for logs"),
+                .with_remedy("raise the limit: with_max_block_len (in a URL: max-block), or for logs with_max_log_len (max-log)"),
         }
     }
 }

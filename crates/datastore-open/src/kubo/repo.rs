@@ -73,10 +73,11 @@ fn missing(repo: &Path) -> Error {
 fn read(repo: &Path, name: &str) -> Result<Option<Vec<u8>>> {
     let path = repo.join(name);
     let read = || {
-        let file = File::open(&path)?;
-        if !file.metadata()?.is_file() {
+        // Opening a pipe would wait for its other end.
+        if !path.metadata()?.is_file() {
             return Err(io::Error::other("it is not a file"));
         }
+        let file = File::open(&path)?;
         let mut bytes = Vec::new();
         file.take(MOST + 1).read_to_end(&mut bytes)?;
         Ok(bytes)

@@ -251,3 +251,20 @@ fn stores_outside_of_the_repository() {
         assert!(repo.open("").is_ok(), "{path}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn pipes_are_not_waited_for() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    for name in ["config", "version", "datastore_spec", "repo.lock"] {
+        let repo = Repo::new();
+        let _ = std::fs::remove_file(repo.path(name));
+        mknodat(CWD, repo.path(name), FileType::Fifo, Mode::RUSR, 0).unwrap();
+        match repo.open("") {
+            // Nobody holds a lock on it.
+            Ok(_) => assert_eq!(name, "repo.lock"),
+            Err(error) => assert!(error.path().is_some(), "{name}: {error}"),
+        }
+    }
+}

@@ -32,7 +32,14 @@ fn blocks_and_records_under_one_tree_of_keys() {
         for (key, value) in contents() {
             assert_eq!(block_on(store.get(&Key::new(key))).unwrap(), value);
         }
-        for absent in ["/blocks/CIQAAA", "/local", "/", BLOCKS[0].0] {
+        for absent in [
+            "/blocks",
+            "/blocks/CIQAAA",
+            "/blocks/a/b",
+            "/local",
+            "/",
+            BLOCKS[0].0,
+        ] {
             assert!(!block_on(store.has(&Key::new(absent))).unwrap(), "{absent}");
         }
         for key in ["/blocks/CIQAAA", "/local/filesroot", "/x"] {
