@@ -105,6 +105,20 @@ async fn findings(store: &FsDatastore, task: Maintenance) -> Vec<(String, Action
     found
 }
 
+#[tokio::test]
+async fn read_only_makes_no_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing");
+    let options = FsOptions::new().with_read_only(true);
+    let error = FsDatastore::open(&missing, options).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(
+        error.path().is_some() && error.remedy().is_some(),
+        "{error}"
+    );
+    assert!(!missing.exists());
+}
+
 /// What is no store of ours is refused, with its path and what to do; nothing is touched.
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_folders() {
