@@ -12,8 +12,8 @@ use datastore_files::sim::{Fault, FaultyFs, FsOp, NoFaults, OpKind};
 use datastore_flatfs::{Accuracy, Blocking, FlatfsDatastore, FlatfsOptions};
 use futures::TryStreamExt;
 use interface_datastore::{
-    Batch, Datastore, DatastoreExt, Durability, Key, Maintenance, MaintenanceEvent, Query,
-    Severity, WriteOptions,
+    Batch, Datastore, DatastoreExt, Durability, ErrorKind, Key, Maintenance, MaintenanceEvent,
+    PutOptions, Query, Severity, WriteOptions,
 };
 
 use crate::common::go::{Go, count};
@@ -216,6 +216,58 @@ async fn go_beside_us() {
             check(&store, &held, "beside Go").await;
             finish(store).await;
             go.close();
+        }
+    }
+}
+
+/// Go empties the folder for temporary files just before a value gets its name: the put begins anew, and says so if that never ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn emptied_under_a_put() {
+    let durabilities = [Durability::Process, Durability::Ordered, Durability::Power];
+    for durability in durabilities {
+        for times in [1, 3, u64::MAX] {
+            let when = format!("{durability:?}, emptied {times} times");
+            let folder = tempfile::tempdir().unwrap();
+            let dir = folder.path().join("blocks");
+            let fs = FaultyFs::new(Arc::new(RealFs::new()), NoFaults);
+            let store = open_with(&dir, FlatfsOptions::new().with_fs(Arc::new(fs.clone()))).await;
+            counted(&store).await;
+            let (left, temp) = (AtomicU64::new(times), dir.join(".temp"));
+            fs.set_hook(move |op: &FsOp<'_>| {
+                let is_value = |to: &Path| to.extension().is_some_and(|end| end == "data");
+                let names_value = op.kind == OpKind::Rename && op.to.is_some_and(is_value);
+                let is_left = |left| (left > 0).then(|| left - 1);
+                if names_value
+                    && left
+                        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, is_left)
+                        .is_ok()
+                {
+                    for entry in fs::read_dir(&temp).unwrap() {
+                        let _ = fs::remove_file(entry.unwrap().path());
+                    }
+                }
+                Fault::Pass
+            });
+            let (key, options) = (
+                Key::new("/KEYX"),
+                PutOptions::default().with_durability(durability),
+            );
+            let put = store.put_opts(&key, "value".into(), options).await;
+            fs.set_hook(NoFaults);
+            if times < u64::MAX {
+                put.unwrap_or_else(|error| panic!("{when}: {error}"));
+                assert_eq!(store.get(&key).await.unwrap(), "value", "{when}");
+            } else {
+                let error = put.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Unavailable, "{when}: {error}");
+                assert!(
+                    error
+                        .remedy()
+                        .is_some_and(|text| text.contains("one program at a time"))
+                );
+                assert!(!store.has(&key).await.unwrap(), "{when}");
+            }
+            finish(store).await;
         }
     }
 }
