@@ -23,7 +23,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("datastore-fs", &["--all-features"]),
     ("datastore-flatfs", &["--all-features"]),
     ("datastore-leveldb", &["--all-features"]),
-    ("datastore-open", &["--features", "fs"]),
+    ("datastore-open", &["--all-features"]),
     ("datastore-cli", &[]),
 ];
 
