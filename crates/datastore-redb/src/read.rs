@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::RangeBounds, sync::Arc};
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 use datastore_engine::{
     BoxFuture, BoxStream, EngineReader, Entry, Result, Scan,
     implement::{Chunk, Handle, MayWait, scan_stream},
@@ -13,6 +13,10 @@ use crate::{
     error::{interrupted, translate},
     newest::{Opened, Rows},
 };
+
+/// Entries of a scan are copied into pieces of memory of this size: neighbours are held together, and an allocation serves
+/// several.
+const PIECE: usize = 4096;
 
 /// The state of one moment. Keeps its pages from being used again as long as it lives.
 #[derive(Clone)]
@@ -43,6 +47,8 @@ pub(crate) struct Entries {
     range: Option<redb::Range<'static, &'static [u8], &'static [u8]>>,
     scan: Scan,
     left: u64,
+    /// What is left of the newest piece.
+    room: BytesMut,
 }
 
 impl Entries {
@@ -63,8 +69,28 @@ impl Entries {
             range: opened,
             scan,
             left,
+            room: BytesMut::new(),
         })
     }
+}
+
+/// Copies an entry out of the pages.
+fn copied(room: &mut BytesMut, key: &[u8], value: &[u8]) -> Entry {
+    let len = key.len() + value.len();
+    if len > PIECE / 4 {
+        return Entry {
+            key: Bytes::copy_from_slice(key),
+            value: Bytes::copy_from_slice(value),
+        };
+    }
+    if room.capacity() < len {
+        *room = BytesMut::with_capacity(PIECE);
+    }
+    room.put_slice(key);
+    let key = room.split().freeze();
+    room.put_slice(value);
+    let value = room.split().freeze();
+    Entry { key, value }
 }
 
 impl Iterator for Entries {
@@ -81,15 +107,8 @@ impl Iterator for Entries {
             };
             let Some(found) = next else { return Ok(None) };
             let (key, value) = found.map_err(|error| translate(self.handle.path(), error))?;
-            let value = if scan.keys_only {
-                Bytes::new()
-            } else {
-                Bytes::copy_from_slice(value.value())
-            };
-            Ok(Some(Entry {
-                key: Bytes::copy_from_slice(key.value()),
-                value,
-            }))
+            let value = if scan.keys_only { &[] } else { value.value() };
+            Ok(Some(copied(&mut self.room, key.value(), value)))
         });
         read.transpose()
     }
