@@ -237,3 +237,25 @@ fn imports() {
         check(&place.path("flat"), &keys);
     });
 }
+
+/// Where the mark of the JavaScript store cannot be removed there is no store yet, in which it would look like a value.
+#[test]
+fn the_mark_goes_before_there_is_a_store() {
+    let (place, keys) = (Place::new(), keys(12));
+    place.write("s/SHARDING.data", &format!("{}\n", function("prefix/5")));
+    for key in &keys {
+        place.write(&format!("s/{}/{key}.data", &key[..4]), key);
+    }
+    let hook =
+        |op: &FsOp<'_>| match op.kind == OpKind::RemoveFile && op.path.ends_with("SHARDING.data") {
+            true => Fault::Fail(Errno::Io),
+            false => Fault::Pass,
+        };
+    let path = place.path("s");
+    let failing = options().with_fs(Arc::new(FaultyFs::new(Arc::new(RealFs::new()), hook)));
+    convert::adopt_javascript(&path, &failing, &mut go_on).unwrap_err();
+    assert!(!is_store(&path));
+    convert::resume(&path, &options(), &mut go_on).unwrap();
+    assert!(!path.join("SHARDING.data").exists());
+    check(&path, &keys);
+}
