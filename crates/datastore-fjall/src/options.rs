@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use datastore_engine::{Result, implement::guarded};
 use datastore_files::Blocking;
-use fjall::{DatabaseBuilder, KeyspaceCreateOptions};
+use fjall::{DatabaseBuilder, KeyspaceCreateOptions, config::PartitioningPolicy};
 
 use crate::{FjallEngine, error::interrupted};
 
@@ -61,7 +61,8 @@ impl FjallOptions {
     }
 
     /// Bytes of new entries gathered in memory before they are written as a table: 8 MiB unless told otherwise, at least
-    /// 1 MiB. What is gathered is replayed from the log when the database is opened behind a kill.
+    /// 1 MiB. What is gathered is replayed from the log when the database is opened behind a kill. A database keeps the size that it was
+    /// created with; a smaller one given later still bounds the memory.
     pub fn memtable_bytes(mut self, bytes: u64) -> Self {
         self.memtable_bytes = bytes.max(MIB);
         self
@@ -127,7 +128,12 @@ impl FjallOptions {
     }
 
     pub(crate) fn keyspace(&self) -> KeyspaceCreateOptions {
+        // In one piece, the filter and the index of a table of 64 MiB of small entries are megabytes, which a get would read whole.
+        // The tables that come from memory are small.
+        let from_the_first_level = || PartitioningPolicy::new([false, true]);
         KeyspaceCreateOptions::default()
+            .filter_block_partitioning_policy(from_the_first_level())
+            .index_block_partitioning_policy(from_the_first_level())
             .max_memtable_size(self.memtable_bytes)
             .manual_journal_persist(true)
     }
