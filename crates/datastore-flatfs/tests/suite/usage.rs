@@ -317,6 +317,40 @@ async fn counting_while_writing() {
     finish(store).await;
 }
 
+/// Puts and deletes of one key at once leave the number exact, whoever came last.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_key_by_many() {
+    for blocking in [Blocking::Never, Blocking::Inline] {
+        let home = tempfile::tempdir().unwrap();
+        let options = FlatfsOptions::new().with_blocking(blocking);
+        let store = open_with(home.path(), options).await;
+        let work = |task: usize| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let key = Key::new("/QUUX");
+                for round in 0..200 {
+                    match task % 2 {
+                        0 => drop(
+                            store
+                                .put(&key, vec![1; 10 + task * 100 + round])
+                                .await
+                                .unwrap(),
+                        ),
+                        _ => store.delete(&key).await.unwrap(),
+                    }
+                }
+            })
+        };
+        for task in (0..4).map(work).collect::<Vec<_>>() {
+            task.await.unwrap();
+        }
+        let (bytes, accuracy) = store.usage();
+        assert_eq!(accuracy, Accuracy::Exact);
+        assert_eq!(bytes, walked(home.path(), true), "{blocking:?}");
+        finish(store).await;
+    }
+}
+
 /// Files that vanish behind the store's back do not make the number wrap.
 #[tokio::test]
 async fn never_below_zero() {
