@@ -10,8 +10,11 @@ use crate::tree::Tree;
 
 /// A group gets one more thread to prepare changes for so many of them.
 const JOBS_PER_THREAD: usize = 8;
-/// Shorter jobs are done by one thread. It takes 5 µs to write a small value, and 30 to write one of 256 KiB.
+/// Shorter jobs are done by one thread, or two if all of them take [`WORTH_ONE`]. It takes 5 µs to write a small value, and 30 to
+/// write one of 256 KiB.
 const WORTH_WAKING: Duration = Duration::from_micros(15);
+/// For less than this no thread is woken.
+const WORTH_ONE: Duration = Duration::from_micros(50);
 
 /// Prepares a change that shall survive loss of power, its value written already; or tells the outcome if there is nothing
 /// to change. Blocks.
@@ -53,11 +56,14 @@ fn prepare<T: Send + 'static>(jobs: Vec<Job<T>>) -> Vec<Result<Prepared<T>, T>> 
     prepared.extend(jobs.next().map(|job| job()));
     let started = Instant::now();
     prepared.extend(jobs.next().map(|job| job()));
-    if started.elapsed() < WORTH_WAKING {
-        prepared.extend(jobs.map(|job| job()));
-    } else {
-        prepared.extend(side_by_side(jobs.collect(), helpers, |job| job()));
-    }
+    let one = started.elapsed();
+    let all = one.saturating_mul(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
+    let helpers = match one {
+        long if long >= WORTH_WAKING => helpers,
+        _ if all >= WORTH_ONE => helpers.min(1),
+        _ => 0,
+    };
+    prepared.extend(side_by_side(jobs.collect(), helpers, |job| job()));
     prepared
 }
 

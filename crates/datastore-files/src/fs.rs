@@ -101,6 +101,29 @@ pub trait Fs: fmt::Debug + Send + Sync + 'static {
         self.create_file(at, name)
     }
 
+    /// Creates a file for writing that has no name yet, and lies on the file system of `at`. Nothing of it stays if it is closed, or
+    /// the system ends, before it is [given one](Self::give_name).
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::Unsupported`], without an effect, where there is no such file. That is the default.
+    fn create_nameless(&self, at: &Dir, access: Access) -> io::Result<File> {
+        let _ = (at, access);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Gives a file of [`create_nameless`](Self::create_nameless), which has no name, the name `to`. The file must have been
+    /// [synced](Self::sync_file) before, and the folder be afterwards, if both shall last.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::AlreadyExists`] if anything is there, and [`io::ErrorKind::CrossesDevices`] if the folder is not on the file
+    /// system of the file.
+    fn give_name(&self, file: &File, to: (&Dir, &OsStr)) -> io::Result<()> {
+        let _ = (file, to);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Reads at `offset`; 0 is the end. Fewer bytes than asked may come at any time. With [`Wait::No`]: only what is cached,
     /// or [`io::ErrorKind::WouldBlock`], or [`io::ErrorKind::Unsupported`] on a file system that never can.
     fn read_at(&self, file: &File, buffer: &mut [u8], offset: u64, wait: Wait)

@@ -27,6 +27,7 @@ mod settings;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod stage;
+mod sweep;
 mod temp;
 mod tree;
 mod used_folders;

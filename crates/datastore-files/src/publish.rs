@@ -162,7 +162,8 @@ impl Tree {
     ///
     /// What writing meets.
     pub fn prepare(&self, bytes: &[u8]) -> Result<TempFile> {
-        let temp = self.fill(bytes)?;
+        let mut temp = self.nameless_file()?;
+        temp.write_all(bytes)?;
         let hint = temp.len() >= HINT_FROM || !self.inner.ledgers.files.leans_to_whole();
         temp.sealed(hint)
     }

@@ -1,6 +1,5 @@
 //! Temporary files: where they lie, whose they are, and how those of the dead are swept.
 
-use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::ffi::{OsStr, OsString};
 use std::fmt::{self, Write};
@@ -8,17 +7,18 @@ use std::hash::BuildHasher;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use crate::error::{Action, Context, FileError, Result};
+use crate::error::{Action, FileError, Result};
 use crate::fs::{
     Access, Dir, EMPTY_TIME, File, Fs, Kind, LockMode, Metadata, Replace, SYNCED_TIME, SyncWhat,
     Wait,
 };
+use crate::sweep::{Remove, sweep};
 use crate::whole::{Failures, WholeSync};
 
-const LOCK_SUFFIX: &str = ".lock";
+pub(crate) const LOCK_SUFFIX: &str = ".lock";
 /// Bytes that are copied at a time to another file system.
 const COPY_PIECE: usize = 1 << 18;
 
@@ -32,6 +32,8 @@ pub(crate) struct TempArea {
     path: PathBuf,
     id: String,
     next: AtomicU64,
+    /// Whether files without a name are to be had, as far as is known.
+    nameless: AtomicBool,
     lock: Option<File>,
     whole: WholeSync,
 }
@@ -71,6 +73,7 @@ impl TempArea {
             path,
             id,
             next: AtomicU64::new(0),
+            nameless: AtomicBool::new(true),
             lock: Some(lock),
             whole: WholeSync::default(),
         })
@@ -86,6 +89,29 @@ impl TempArea {
         let mut temp = TempFile::new(Arc::clone(self), self.dir.clone(), name, Some(file));
         temp.made_after = Some(failures);
         Ok(temp)
+    }
+
+    /// As [`create`](Self::create), without a name until it is published, where there are such files: then it is created beside
+    /// others, and needs no renaming.
+    pub(crate) fn create_nameless(self: &Arc<Self>, access: Access) -> Result<TempFile> {
+        if !self.nameless.load(Ordering::Relaxed) {
+            return self.create(access);
+        }
+        let failures = self.failures();
+        match self.fs.create_nameless(&self.dir, access) {
+            Ok(file) => {
+                let name = self.next_name();
+                let mut temp = TempFile::new(Arc::clone(self), self.dir.clone(), name, Some(file));
+                temp.made_after = Some(failures);
+                temp.nameless = true;
+                Ok(temp)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                self.nameless.store(false, Ordering::Relaxed);
+                self.create(access)
+            }
+            Err(error) => Err(FileError::new(Action::Create, &self.path, error)),
+        }
     }
 
     fn next_name(&self) -> OsString {
@@ -129,6 +155,7 @@ impl TempArea {
             id,
             // Nothing is created in its name any more.
             next: AtomicU64::new(u64::MAX),
+            nameless: AtomicBool::new(false),
             lock: Some(lock),
             whole: WholeSync::default(),
         }))
@@ -182,70 +209,6 @@ impl Drop for TempArea {
     }
 }
 
-/// Whether a sweep removes what it finds.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Remove {
-    Yes,
-    No,
-}
-
-/// Finds temporary files whose owner is gone. Without removing, nothing is written, and so no lock is tried: the files
-/// of owners without a lock file are all that can be told.
-pub(crate) fn sweep(
-    fs: &dyn Fs,
-    dir: &Dir,
-    path: &Path,
-    own_id: Option<&str>,
-    remove: Remove,
-) -> Result<Vec<PathBuf>> {
-    let mut owners: HashMap<String, Vec<OsString>> = HashMap::new();
-    let mut locks: HashMap<String, OsString> = HashMap::new();
-    for entry in fs.read_dir(dir).during(Action::List, path)? {
-        let entry = entry.during(Action::List, path)?;
-        let Some((id, rest)) = entry.name.to_str().and_then(|name| name.split_once('.')) else {
-            continue;
-        };
-        if entry.kind != Kind::File || own_id == Some(id) {
-            continue;
-        }
-        if rest == &LOCK_SUFFIX[1..] {
-            locks.insert(id.to_owned(), entry.name);
-        } else if rest.bytes().all(|b| b.is_ascii_digit()) {
-            owners
-                .entry(id.to_owned())
-                .or_default()
-                .push(entry.name.clone());
-        }
-    }
-    for id in locks.keys() {
-        owners.entry(id.clone()).or_default();
-    }
-    let mut gone = Vec::new();
-    for (id, files) in owners {
-        let lock = match (locks.get(&id), remove) {
-            (Some(_), Remove::No) => continue,
-            (Some(name), Remove::Yes) => match fs.lock(dir, name, LockMode::Exclusive) {
-                Ok(lock) => Some((name, lock)),
-                // Alive, or not ours to judge.
-                Err(_) => continue,
-            },
-            (None, _) => None,
-        };
-        for name in files {
-            let swept = remove == Remove::No || fs.remove_file(dir, &name).is_ok();
-            if swept {
-                gone.push(path.join(&name));
-            }
-        }
-        if let Some((name, lock)) = lock {
-            let _ = fs.remove_file(dir, name);
-            drop(lock);
-        }
-    }
-    gone.sort_unstable();
-    Ok(gone)
-}
-
 fn lock_name(id: &str) -> OsString {
     OsString::from(format!("{id}{LOCK_SUFFIX}"))
 }
@@ -264,6 +227,8 @@ pub struct TempFile {
     area: Arc<TempArea>,
     dir: Dir,
     name: OsString,
+    /// Whether it does not have its name yet.
+    nameless: bool,
     /// None once it is finished and closed.
     file: Option<File>,
     len: u64,
@@ -292,6 +257,7 @@ impl TempFile {
             area,
             dir,
             name,
+            nameless: false,
             file,
             len: 0,
             made_after: None,
@@ -429,6 +395,10 @@ impl TempFile {
     /// Finishes it but for syncing, and closes it.
     pub(crate) fn closed(mut self) -> Result<Self> {
         self.seal(Time::OfOthers)?;
+        if self.nameless {
+            let named = self.take_own_name();
+            named.map_err(|error| self.failed(Action::Create, error))?;
+        }
         self.started = true;
         self.file = None;
         Ok(self)
@@ -446,11 +416,54 @@ impl TempFile {
 
     /// Moves it to its place.
     pub(crate) fn publish(&mut self, dir: &Dir, name: &OsStr, replace: Replace) -> io::Result<()> {
+        if self.nameless {
+            match self.give_name(dir, name) {
+                Err(error)
+                    if error.kind() == io::ErrorKind::AlreadyExists && replace == Replace::Yes =>
+                {
+                    self.take_own_name()
+                        .map_err(|error| self.unnamable(error))?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
+                named => {
+                    named.map_err(|error| self.unnamable(error))?;
+                    self.nameless = false;
+                    self.published = true;
+                    return Ok(());
+                }
+            }
+        }
         self.area
             .fs
             .rename((&self.dir, &self.name), (dir, name), replace)?;
         self.published = true;
         Ok(())
+    }
+
+    fn give_name(&self, dir: &Dir, name: &OsStr) -> io::Result<()> {
+        let file = self.file.as_ref().ok_or(io::ErrorKind::InvalidInput)?;
+        self.area.fs.give_name(file, (dir, name))
+    }
+
+    /// Takes its name in the folder of temporary files.
+    fn take_own_name(&mut self) -> io::Result<()> {
+        // Even if that fails there may be a file to remove.
+        self.nameless = false;
+        self.give_name(&self.dir, &self.name)
+    }
+
+    /// If files without a name are not allowed to get one here, or the folder of temporary files is gone: no more of them are
+    /// made, and this one has to be copied, as to another file system.
+    fn unnamable(&self, error: io::Error) -> io::Error {
+        match error.kind() {
+            io::ErrorKind::PermissionDenied
+            | io::ErrorKind::NotFound
+            | io::ErrorKind::Unsupported => {
+                self.area.nameless.store(false, Ordering::Relaxed);
+                io::ErrorKind::CrossesDevices.into()
+            }
+            _ => error,
+        }
     }
 
     /// Whether a file holds the same. Blocks.
@@ -535,7 +548,7 @@ impl TempFile {
 
 impl Drop for TempFile {
     fn drop(&mut self) {
-        if !self.published {
+        if !self.published && !self.nameless {
             let _ = self.area.fs.remove_file(&self.dir, &self.name);
         }
     }

@@ -15,7 +15,8 @@ use crate::ledger::Ledgers;
 use crate::paths::split;
 use crate::patience::patiently;
 use crate::settings::{EmptiedFolders, FolderMade, OwnFolders};
-use crate::temp::{self, Remove, TempArea, TempFile};
+use crate::sweep::{Remove, sweep};
+use crate::temp::{TempArea, TempFile};
 use crate::used_folders::Folders;
 use crate::witness::Witnesses;
 
@@ -237,6 +238,15 @@ impl Tree {
     ///
     /// What creating a file meets.
     pub fn temp_file_for(&self, access: Access) -> Result<TempFile> {
+        self.make_temp(|area| area.create(access))
+    }
+
+    /// As [`temp_file`](Self::temp_file), for a file that is published soon: it has no name until then, if that can be.
+    pub(crate) fn nameless_file(&self) -> Result<TempFile> {
+        self.make_temp(|area| area.create_nameless(self.access))
+    }
+
+    fn make_temp(&self, make: impl Fn(&Arc<TempArea>) -> Result<TempFile>) -> Result<TempFile> {
         let at_limit = |error: &FileError| {
             let at_limit = error.reason() == Reason::TooManyOpenFiles;
             if at_limit {
@@ -244,11 +254,11 @@ impl Tree {
             }
             at_limit
         };
-        match patiently(at_limit, || self.temp()?.create(access)) {
+        match patiently(at_limit, || make(&self.temp()?)) {
             Err(error) if error.reason() == Reason::NotFound => {
                 // Somebody removed the folder of temporary files. A new one has to be claimed.
                 self.release();
-                self.temp()?.create(access)
+                make(&self.temp()?)
             }
             other => other,
         }
@@ -293,7 +303,7 @@ impl Tree {
         let Some(dir) = absent_is_none(self.open_dir(temp_path))? else {
             return Ok(Vec::new());
         };
-        temp::sweep(&*self.inner.fs, &dir, &self.full(temp_path), None, remove)
+        sweep(&*self.inner.fs, &dir, &self.full(temp_path), None, remove)
     }
 
     fn relative(&self, paths: Vec<PathBuf>) -> Vec<PathBuf> {

@@ -8,6 +8,8 @@ mod unix;
 pub use unix::RealFs;
 
 #[cfg(target_os = "linux")]
+mod nameless;
+#[cfg(target_os = "linux")]
 mod whole;
 
 #[cfg(not(unix))]

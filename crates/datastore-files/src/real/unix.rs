@@ -53,6 +53,14 @@ impl RealFs {
     }
 }
 
+fn mode_of(access: Access) -> Mode {
+    match access {
+        Access::Usual => FILE_MODE,
+        Access::Owner => Mode::from_raw_mode(0o600),
+        Access::ReadOnly => Mode::from_raw_mode(0o444),
+    }
+}
+
 fn dir_fd(dir: &Dir) -> io::Result<BorrowedFd<'_>> {
     Ok(dir.inner::<OwnedFd>()?.as_fd())
 }
@@ -188,17 +196,26 @@ impl Fs for RealFs {
     fn create_file_for(&self, at: &Dir, name: &OsStr, access: Access) -> io::Result<File> {
         check_name(name)?;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let mode = match access {
-            Access::Usual => FILE_MODE,
-            Access::Owner => Mode::from_raw_mode(0o600),
-            Access::ReadOnly => Mode::from_raw_mode(0o444),
-        };
         Ok(File::new(rustix::fs::openat(
             dir_fd(at)?,
             name,
             flags,
-            mode,
+            mode_of(access),
         )?))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn create_nameless(&self, at: &Dir, access: Access) -> io::Result<File> {
+        Ok(File::new(super::nameless::create(
+            dir_fd(at)?,
+            mode_of(access),
+        )?))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn give_name(&self, file: &File, to: (&Dir, &OsStr)) -> io::Result<()> {
+        check_name(to.1)?;
+        super::nameless::link(file_fd(file)?, dir_fd(to.0)?, to.1)
     }
 
     fn read_at(

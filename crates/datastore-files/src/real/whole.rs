@@ -18,10 +18,7 @@ const TELLS_OF_FAILURES: (u32, u32) = (5, 17);
 const MEMINFO: usize = 2048;
 
 pub(super) fn sync(fd: BorrowedFd<'_>) -> io::Result<()> {
-    // The type of the number differs between systems.
-    #[allow(clippy::useless_conversion, clippy::unnecessary_fallible_conversions)]
-    let known = i64::try_from(rustix::fs::fstatfs(fd)?.f_type).is_ok_and(|kind| kind == EXT4);
-    if !known || !tells_of_failures() {
+    if !is_ext4(fd)? || !tells_of_failures() {
         return Err(io::ErrorKind::Unsupported.into());
     }
     rustix::fs::syncfs(fd)?;
@@ -31,6 +28,13 @@ pub(super) fn sync(fd: BorrowedFd<'_>) -> io::Result<()> {
         return Err(Errno::ROFS.into());
     }
     Ok(())
+}
+
+pub(super) fn is_ext4(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    // The type of the number differs between systems.
+    #[allow(clippy::useless_conversion, clippy::unnecessary_fallible_conversions)]
+    let kind = i64::try_from(rustix::fs::fstatfs(fd)?.f_type);
+    Ok(kind.is_ok_and(|kind| kind == EXT4))
 }
 
 fn tells_of_failures() -> bool {

@@ -111,7 +111,7 @@ op_kinds! {
     SyncFileSystem => [Io, NoSpace],
     /// [`Fs::open_file`](crate::Fs::open_file)
     OpenFile => [Io, TooManyFiles, AccessDenied],
-    /// [`Fs::create_file`](crate::Fs::create_file)
+    /// [`Fs::create_file`](crate::Fs::create_file) and [`Fs::create_nameless`](crate::Fs::create_nameless), whose file has a made-up name here.
     CreateFile => [NoSpace, Quota, Io, TooManyFiles, ReadOnly, AccessDenied],
     /// [`Fs::read_at`](crate::Fs::read_at)
     Read => [Io],
@@ -125,7 +125,7 @@ op_kinds! {
     FileMetadata => [Io],
     /// [`Fs::metadata`](crate::Fs::metadata)
     Metadata => [Io, AccessDenied],
-    /// [`Fs::rename`](crate::Fs::rename)
+    /// [`Fs::rename`](crate::Fs::rename) and [`Fs::give_name`](crate::Fs::give_name)
     Rename => [NoSpace, Quota, Io, ReadOnly, AccessDenied],
     /// [`Fs::remove_file`](crate::Fs::remove_file)
     RemoveFile => [Io, ReadOnly, AccessDenied],

@@ -28,6 +28,8 @@ struct Control {
     counts: [AtomicU64; OpKind::ALL.len()],
     /// The same file system as `inner`, if it can lose what a failed sync leaves behind.
     power: Option<PowerLossFs>,
+    /// How many files without a name were asked for.
+    nameless: AtomicU64,
     /// What [`Fs::unwritten`] tells instead of the truth.
     unwritten: Mutex<Option<u64>>,
 }
@@ -62,6 +64,7 @@ impl FaultyFs {
                 hook,
                 counts,
                 power,
+                nameless: AtomicU64::new(0),
                 unwritten: Mutex::default(),
             }),
         }
@@ -265,6 +268,28 @@ impl Fs for FaultyFs {
             self.inner.create_file_for(&at.inner, name, access)
         })?;
         Ok(wrap_file(created, full))
+    }
+
+    fn create_nameless(&self, at: &Dir, access: Access) -> io::Result<File> {
+        let at = FaultyDir::of(at)?;
+        let number = self.control.nameless.fetch_add(1, Ordering::Relaxed);
+        let full = at.path.join(format!("(nameless {number})"));
+        let created = self.act(&op(OpKind::CreateFile, &full), || {
+            self.inner.create_nameless(&at.inner, access)
+        })?;
+        Ok(wrap_file(created, full))
+    }
+
+    fn give_name(&self, file: &File, to: (&Dir, &OsStr)) -> io::Result<()> {
+        let (file, to_dir) = (FaultyFile::of(file)?, FaultyDir::of(to.0)?);
+        let to_path = to_dir.path.join(to.1);
+        let op = FsOp {
+            to: Some(&to_path),
+            ..op(OpKind::Rename, &file.path)
+        };
+        self.act(&op, || {
+            self.inner.give_name(&file.inner, (&to_dir.inner, to.1))
+        })
     }
 
     fn read_at(

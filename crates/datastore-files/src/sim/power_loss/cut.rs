@@ -11,7 +11,7 @@ use super::change::Change;
 use super::contents::{Choice, Corner, FileHistory, file_histories};
 use super::image::Image;
 use super::names::{NameChanges, Selection};
-use super::tree::{Ino, Tree};
+use super::tree::{Ino, NAMELESS, Tree};
 use super::{CrashModel, PowerLossFs};
 
 const SECTOR: usize = 512;
@@ -136,7 +136,7 @@ impl Possible {
             }
         }
         names.settle(&mut bare);
-        bare.prune_except(names.inos());
+        bare.prune_except(names.inos().chain([NAMELESS]));
         let mut files = file_histories(&cut.base, &cut.history, cut.block_size);
         files.retain(|ino, _| bare.get(*ino).is_some());
         let (open_files, settled_files): (BTreeMap<_, _>, BTreeMap<_, _>) =

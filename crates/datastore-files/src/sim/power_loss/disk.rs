@@ -9,7 +9,7 @@ use super::change::Change;
 use super::image::Image;
 use super::locks::Locks;
 use super::losses::Losses;
-use super::tree::{Body, Ino, ROOT, Tree};
+use super::tree::{Body, Ino, NAMELESS, ROOT, Tree};
 use crate::fs::{Kind, Metadata, Replace, link_error};
 use crate::sim::Errno;
 
@@ -38,7 +38,8 @@ pub(super) struct Disk {
 
 impl Disk {
     pub(super) fn new(image: &Image) -> Self {
-        let base = image.tree.clone();
+        let mut base = image.tree.clone();
+        base.insert(NAMELESS, Body::empty_dir(), FIRST_TIME);
         let times = base
             .reachable()
             .into_iter()
@@ -162,17 +163,47 @@ impl Disk {
         if self.live.child(dir, name).is_some() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
+        Ok(self.create_as(dir, name.to_owned(), body))
+    }
+
+    /// A file that has no name until it gets one.
+    pub(super) fn create_nameless(&mut self, dir: Ino) -> io::Result<Ino> {
+        let name = nameless(self.next_ino);
+        self.check_place(dir, &name)?;
+        Ok(self.create_as(NAMELESS, name, Body::empty_file()))
+    }
+
+    pub(super) fn give_name(&mut self, ino: Ino, dir: Ino, name: &OsStr) -> io::Result<()> {
+        self.check_place(dir, name)?;
+        if self.live.child(dir, name).is_some() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let from = nameless(ino);
+        self.live
+            .child(NAMELESS, &from)
+            .ok_or(io::ErrorKind::InvalidInput)?;
+        self.record(Change::Rename {
+            from: (NAMELESS, from),
+            to: (dir, name.to_owned()),
+            ino,
+            replace: Replace::No,
+            replaced: None,
+        });
+        Ok(())
+    }
+
+    fn create_as(&mut self, dir: Ino, name: OsString, body: Body) -> Ino {
         let ino = self.next_ino;
         self.next_ino += 1;
         let time = self.tick();
         self.record(Change::Create {
             dir,
-            name: name.to_owned(),
+            name,
             ino,
             body,
             time,
         });
-        Ok(ino)
+        ino
     }
 
     pub(super) fn remove(&mut self, dir: Ino, name: &OsStr, what: Kind) -> io::Result<()> {
@@ -307,6 +338,11 @@ impl Disk {
             modified: inode.modified,
         })
     }
+}
+
+/// What stands for a name among the files without one.
+fn nameless(ino: Ino) -> OsString {
+    ino.to_string().into()
 }
 
 enum Step {

@@ -10,8 +10,8 @@ use super::change::{Outcome, Synced};
 use super::tree::{Body, Ino, ROOT};
 use super::{PowerLossFs, Process};
 use crate::fs::{
-    Dir, DirEntry, Entries, File, Fs, Instant, Kind, Links, LockMode, Metadata, Replace, SyncWhat,
-    Wait,
+    Access, Dir, DirEntry, Entries, File, Fs, Instant, Kind, Links, LockMode, Metadata, Replace,
+    SyncWhat, Wait,
 };
 use crate::real;
 use crate::sim::Errno;
@@ -173,6 +173,20 @@ impl Fs for PowerLossFs {
         let at = self.dir_ino(at)?;
         let ino = self.live()?.create(at, name, Body::empty_file())?;
         Ok(self.file(ino, true, None))
+    }
+
+    fn create_nameless(&self, at: &Dir, _: Access) -> io::Result<File> {
+        let at = self.dir_ino(at)?;
+        let mut disk = self.live()?;
+        let ino = disk.create_nameless(at)?;
+        drop(disk);
+        Ok(self.file(ino, true, None))
+    }
+
+    fn give_name(&self, file: &File, to: (&Dir, &OsStr)) -> io::Result<()> {
+        check_name(to.1)?;
+        let (ino, dir) = (self.file_ino(file)?, self.dir_ino(to.0)?);
+        self.live()?.give_name(ino, dir, to.1)
     }
 
     fn read_at(&self, file: &File, buffer: &mut [u8], offset: u64, _: Wait) -> io::Result<usize> {

@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 use super::CrashModel;
 use super::change::{Change, Outcome, Synced};
-use super::tree::{Ino, Tree};
+use super::tree::{Ino, NAMELESS, Tree};
 use crate::fs::Replace;
 
 /// The changes of names before a power cut.
@@ -57,9 +57,10 @@ impl NameChanges {
                     Synced::Contents(_) => {}
                 },
                 Change::Rename {
+                    from: (from, _),
                     replace: Replace::No,
                     ..
-                } if model == CrashModel::Chaos => {
+                } if model == CrashModel::Chaos && *from != NAMELESS => {
                     names.push(change, number, Part::NewName);
                     names.push(change, number, Part::OldName);
                 }

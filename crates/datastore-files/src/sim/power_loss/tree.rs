@@ -9,6 +9,8 @@ use std::sync::Arc;
 pub(super) type Ino = u64;
 
 pub(super) const ROOT: Ino = 1;
+/// A folder without a path, which holds the files without a name.
+pub(super) const NAMELESS: Ino = 0;
 
 #[derive(Debug, Clone)]
 pub(super) struct Tree {
