@@ -123,4 +123,10 @@ impl Context {
     pub(crate) fn notice(&self, text: &str) {
         self.screen.notice(text);
     }
+
+    /// What a check ends with.
+    pub(crate) fn notice_faults(&self, faults: u64) {
+        let noun = if faults == 1 { "fault" } else { "faults" };
+        self.notice(&format!("{faults} {noun} found"));
+    }
 }

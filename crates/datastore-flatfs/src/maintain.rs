@@ -44,6 +44,8 @@ impl FlatfsDatastore {
 
     /// Counts the space taken and tells if another number was kept.
     async fn compared_count(self) -> Result<Option<MaintenanceEvent>> {
+        // Until the count that opening may have begun is over, the number kept is only what was found.
+        self.counted().await;
         let (kept, _) = self.usage();
         let (bytes, _) = self.recount().await?;
         if kept == bytes {

@@ -58,7 +58,7 @@ pub(crate) async fn run(args: Args, context: &Context, out: &mut Output) -> Outc
         faults += read_all(&*store, &scope, context, out).await?;
     }
     store.close().await?;
-    context.notice(&format!("{faults} faults found"));
+    context.notice_faults(faults);
     Ok(if faults == 0 { Exit::Success } else { Exit::No })
 }
 

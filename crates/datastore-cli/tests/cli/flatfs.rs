@@ -401,6 +401,8 @@ fn faults_are_found_and_mended() {
         assert!(ran.out.contains(says), "{args:?}: {ran:?}");
     };
     found(&["flatfs", "check", "s", "-q"], 1, "misplaced-value");
+    let told = sandbox.run(&["flatfs", "check", "s"]);
+    assert!(told.err.contains("1 fault found"), "{told:?}");
     found(
         &["flatfs", "check", "s", "-q", "--start-after", "AA"],
         0,

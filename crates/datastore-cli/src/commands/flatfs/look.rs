@@ -97,7 +97,7 @@ async fn run(
 ) -> Outcome {
     let faults = look(&store, options, context, out).await?;
     store.close().await?;
-    context.notice(&format!("{faults} faults found"));
+    context.notice_faults(faults);
     Ok(match faults {
         0 => Exit::Success,
         _ => Exit::No,
