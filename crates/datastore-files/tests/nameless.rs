@@ -83,7 +83,7 @@ impl Disk {
     }
 
     fn temporary_files(&self) -> Vec<String> {
-        let at = self.fs.open_root(Path::new("/root/.tmp")).unwrap();
+        let at = self.fs.open_root(&Path::new(ROOT).join(".tmp")).unwrap();
         let entries = self.fs.read_dir(&at).unwrap();
         let names = entries.map(|entry| entry.unwrap().name.into_string().unwrap());
         names.filter(|name| !name.ends_with(".lock")).collect()
@@ -102,7 +102,8 @@ fn what_is_not_published_leaves_nothing() {
     for state in disk.power.crash_states(1, 60) {
         let nodes = state.image().nodes();
         let left = |path: &Path| {
-            path.starts_with("/root/.tmp") && path.extension() != Some("lock".as_ref())
+            path.starts_with(Path::new(ROOT).join(".tmp"))
+                && path.extension() != Some("lock".as_ref())
         };
         let found: Vec<_> = nodes.keys().filter(|path| left(path)).collect();
         assert!(found.len() <= 1, "{found:?}");
