@@ -395,3 +395,26 @@ async fn scrub_counts() {
     assert_eq!(codes().await, [""; 0]);
     finish(store).await;
 }
+
+/// A copy of a directory has the note of the other, which vouches for nothing there.
+#[tokio::test]
+async fn a_note_that_was_copied() {
+    let home = home().await;
+    let copy = tempfile::tempdir().unwrap();
+    for (path, bytes) in crate::common::tree::tree(home.path()) {
+        let to = copy.path().join(path);
+        match bytes {
+            None => std::fs::create_dir_all(to).unwrap(),
+            Some(bytes) => {
+                std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+                std::fs::write(to, bytes).unwrap();
+            }
+        }
+    }
+    std::fs::create_dir_all(copy.path().join("ZZ")).unwrap();
+    std::fs::write(copy.path().join("ZZ/MOREZZX.data"), [1; 999]).unwrap();
+    let store = open_with(copy.path(), options()).await;
+    crate::common::counted(&store).await;
+    assert_eq!(store.usage(), (walked(copy.path(), true), Accuracy::Exact));
+    finish(store).await;
+}
