@@ -112,7 +112,10 @@ pub(crate) fn command(registry: &Registry) -> clap::Command {
 }
 
 fn after_help(registry: &Registry) -> String {
-    let mut lines = vec!["Stores:".to_owned()];
+    let mut lines = vec![
+        "Stores (with --store, or directly behind the command: `datastore ls kubo:PATH`):"
+            .to_owned(),
+    ];
     let list = |lines: &mut Vec<String>, options: &[OptionHelp]| {
         lines.extend(
             options

@@ -12,6 +12,7 @@ mod key_text;
 mod listing;
 mod output;
 mod progress;
+mod store_operand;
 mod transfer;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -33,6 +34,7 @@ use self::{
 /// Writes to standard output and error, handles Ctrl-C, and gives the code to exit with: see the crate's documentation.
 /// It is meant to be all that a `main` calls.
 pub fn run(registry: &Registry, args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args = store_operand::as_option(registry, args);
     let parsed = args::command(registry).try_get_matches_from(args);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,

@@ -8,7 +8,8 @@ use crate::record::Unreadable;
 /// The error of opening a store whose engine could not be opened.
 pub fn open_error(error: engine::Error) -> Error {
     match error.kind() {
-        engine::ErrorKind::NotFound => worded(ErrorKind::NotFound, Operation::Open, error),
+        engine::ErrorKind::NotFound => worded(ErrorKind::NotFound, Operation::Open, error)
+            .with_remedy("check the path, or allow the store to be made"),
         _ => translate(Operation::Open, error),
     }
 }

@@ -262,3 +262,21 @@ fn holder_of(mut command: std::process::Command) -> std::process::Child {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
 }
+
+#[test]
+fn a_store_may_stand_behind_the_command() {
+    let sandbox = Sandbox::new();
+    sandbox.check(&[
+        (&["put", "fs:files", "/a", "1"], "", 0, "", ""),
+        (&["get", "FS:files", "/a"], "", 0, "1", ""),
+        (&["ls", "fs:files?read-only=true"], "", 0, "/a\n", ""),
+        (&["ls", "fs:files", "-s", "mem:"], "", 2, "", "--store"),
+        (&["ls", "fs:none"], "", 3, "", "not found"),
+        (&["ls", "kv:none"], "", 3, "", "allow the store to be made"),
+        // With its slash, or behind another option, it is a key.
+        (&["ls", "/fs:files", "-s", "fs:files"], "", 0, "", ""),
+        (&["put", "-s", "fs:files", "mem:x", "2"], "", 0, "", ""),
+        (&["get", "/mem:x", "-s", "fs:files"], "", 0, "2", ""),
+        (&["put", "-s", "fs:files", "unknown:x", "3"], "", 0, "", ""),
+    ]);
+}
