@@ -53,14 +53,17 @@ impl Watched {
     }
 }
 
-/// Whether a temporary file was made whose fate is not known yet.
+/// Whether a temporary file was made or written whose fate is not known yet; it may have been made before the trace began.
 fn is_under_way(calls: &[RecordedOp]) -> bool {
     let ended = |path: &Path| {
         let ends = |call: &RecordedOp| matches!(call.kind, OpKind::Rename | OpKind::RemoveFile);
         calls.iter().any(|call| ends(call) && call.path == path)
     };
-    let made = |call: &&RecordedOp| call.kind == OpKind::CreateFile;
-    calls.iter().filter(made).any(|call| !ended(&call.path))
+    let written = |call: &&RecordedOp| {
+        use OpKind::{CreateFile, SetModified, Write};
+        matches!(call.kind, CreateFile | Write | SetModified)
+    };
+    calls.iter().filter(written).any(|call| !ended(&call.path))
 }
 
 fn at(path: &str) -> PathBuf {
