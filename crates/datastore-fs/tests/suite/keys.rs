@@ -9,7 +9,7 @@ use std::sync::Arc;
 use datastore_files::RealFs;
 use datastore_fs::{FsDatastore, FsOptions, Names};
 use futures::TryStreamExt;
-use interface_datastore::{Datastore, DatastoreExt, ErrorKind, Key, Query};
+use interface_datastore::{Datastore, DatastoreExt, DeleteOptions, ErrorKind, Key, Query};
 
 use crate::common::tree::{plain_tree, tree};
 use crate::common::{open, open_with};
@@ -273,6 +273,10 @@ async fn keys_beyond_the_declared_length_are_refused() {
         );
         assert!(!store.has(&beyond).await.unwrap());
         store.delete(&beyond).await.unwrap();
+        let version = store.metadata(&fits).await.unwrap().version.unwrap();
+        let options = DeleteOptions::if_match(version);
+        let refused = store.delete_opts(&beyond, options).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::PreconditionFailed, "{refused}");
     }
 }
 
