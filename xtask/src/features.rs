@@ -1,4 +1,4 @@
-//! Each crate with no feature, with each feature alone, and with all of them.
+//! Each crate with no feature, with each feature alone, and with all of them. Features whose names begin with `_` are parts of others.
 
 use anyhow::Result;
 
@@ -37,8 +37,10 @@ pub(crate) fn run(ws: &Workspace, args: &Args) -> Result<Outcome> {
 
 /// The arguments that choose each combination of features. Nothing for a crate without features: `lint` covers it.
 fn combinations(package: &Package) -> Vec<Vec<String>> {
-    let alone = package.features.keys().filter(|name| *name != "default");
-    let alone: Vec<&String> = alone.collect();
+    let names = package.features.keys();
+    let alone: Vec<&String> = names
+        .filter(|name| *name != "default" && !name.starts_with('_'))
+        .collect();
     if alone.is_empty() {
         return Vec::new();
     }
@@ -62,7 +64,7 @@ mod tests {
     fn every_feature_is_tried_alone() {
         let mut package = Package::default();
         assert!(combinations(&package).is_empty());
-        for name in ["default", "serde", "tokio"] {
+        for name in ["default", "_part", "serde", "tokio"] {
             package.features.insert(name.to_owned(), Vec::new());
         }
         let shown: Vec<String> = combinations(&package).iter().map(|c| c.join(" ")).collect();
