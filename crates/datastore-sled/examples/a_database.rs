@@ -1,4 +1,4 @@
-//! Keeps entries in a folder, and reads them again behind a close: `cargo run -p datastore-sled --example a_folder`.
+//! Keeps entries in a folder, and reads them again behind a close: `cargo run -p datastore-sled --example a_database`.
 
 use std::error::Error;
 
