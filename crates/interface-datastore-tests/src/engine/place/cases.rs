@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use datastore_engine::{Engine, ErrorKind, Scan};
 use futures_util::TryStreamExt;
 
-use super::{EnginePlace, below, files_below};
+use super::{EnginePlace, files_below};
 use crate::{
     Failure, Outcome, Verdict,
     engine::cases::support::{PROVEN, pair, put_all, value_of},
@@ -107,7 +107,7 @@ fn holder(root: &Path) -> Outcome<Option<u32>> {
         return Ok(None);
     };
     for name in files_below(root)? {
-        let inode = format!(":{}", fs::metadata(below(root, &name))?.ino());
+        let inode = format!(":{}", fs::metadata(super::below(root, &name))?.ino());
         for line in locks.lines() {
             let words: Vec<&str> = line.split_whitespace().collect();
             let [_, _, _, _, process, file, ..] = words.as_slice() else {
